@@ -1,0 +1,99 @@
+/** The only reader of the environment: read once, whole, and loudly. */
+import { MillraceError } from './errors.ts'
+
+/** Where things are. Locally the names are short and the rest is unused. */
+export interface Config {
+  stage: string
+  table: string
+  buckets: { drops: string; state: string; output: string }
+  bus: string
+  jobQueue: string
+  jobDefinition: string
+  /** Role with which EventBridge Scheduler puts a delayed event on our bus, and that bus. */
+  schedulerRoleArn: string
+  busArn: string
+  /** Secrets Manager name of `{"botToken": ...}` or `{"webhookUrl": ...}`; empty: Slack is not used. */
+  slackSecret: string
+  /** Local stage only. */
+  dataDir: string
+  pipelinesDir: string
+}
+
+const variables = {
+  stage: 'MILLRACE_STAGE',
+  table: 'MILLRACE_TABLE',
+  drops: 'MILLRACE_DROPS_BUCKET',
+  state: 'MILLRACE_STATE_BUCKET',
+  output: 'MILLRACE_OUTPUT_BUCKET',
+  bus: 'MILLRACE_BUS',
+  jobQueue: 'MILLRACE_JOB_QUEUE',
+  jobDefinition: 'MILLRACE_JOB_DEFINITION',
+} as const
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Our own process's environment; everything else is handed one. */
+export function environment(): Environment {
+  return process.env
+}
+
+/** Errors: CONFIG_INVALID naming every variable that is missing. */
+export function configFrom(env: Environment): Config {
+  const missing = Object.values(variables).filter(name => !env[name])
+  if (missing.length > 0) {
+    throw new MillraceError('CONFIG_INVALID', `Not set in the environment: ${missing.join(', ')}`, {
+      remedy: 'serverless.yml sets these for the functions and the job definition; deploy the stack again.',
+    })
+  }
+  const value = (name: string): string => env[name] ?? ''
+  return {
+    stage: value(variables.stage),
+    table: value(variables.table),
+    buckets: {
+      drops: value(variables.drops),
+      state: value(variables.state),
+      output: value(variables.output),
+    },
+    bus: value(variables.bus),
+    jobQueue: value(variables.jobQueue),
+    jobDefinition: value(variables.jobDefinition),
+    schedulerRoleArn: value('MILLRACE_SCHEDULER_ROLE_ARN'),
+    busArn: value('MILLRACE_BUS_ARN'),
+    slackSecret: value('MILLRACE_SLACK_SECRET'),
+    dataDir: value('MILLRACE_DATA_DIR'),
+    pipelinesDir: value('MILLRACE_PIPELINES_DIR'),
+  }
+}
+
+/** The names that the embedded stack gives its parts. */
+export function localConfig(dataDir: string, pipelinesDir: string): Config {
+  return {
+    stage: 'local',
+    table: 'millrace',
+    buckets: { drops: 'drops', state: 'state', output: 'output' },
+    bus: 'millrace',
+    jobQueue: 'spot',
+    jobDefinition: 'millrace-worker',
+    schedulerRoleArn: '',
+    busArn: '',
+    slackSecret: '',
+    dataDir,
+    pipelinesDir,
+  }
+}
+
+/** The other way round: what a worker needs in its environment to read the same configuration. */
+export function asEnvironment(config: Config): Record<string, string> {
+  return {
+    [variables.stage]: config.stage,
+    [variables.table]: config.table,
+    [variables.drops]: config.buckets.drops,
+    [variables.state]: config.buckets.state,
+    [variables.output]: config.buckets.output,
+    [variables.bus]: config.bus,
+    [variables.jobQueue]: config.jobQueue,
+    [variables.jobDefinition]: config.jobDefinition,
+    MILLRACE_DATA_DIR: config.dataDir,
+    MILLRACE_PIPELINES_DIR: config.pipelinesDir,
+  }
+}

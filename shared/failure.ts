@@ -1,0 +1,148 @@
+/** Why an attempt failed: a closed list, how each is known, and what is done. Pure. */
+
+export interface FailureRule {
+  /** Counts against the pipeline's `retry.attempts`. */
+  costsAttempt: boolean
+  retry: 'at once' | 'back off' | 'never'
+  /** What a person reads. */
+  words: string
+  /** What a person can do, where the machine cannot. */
+  remedy: string
+}
+
+export const failureRules = {
+  SPOT_RECLAIMED: {
+    costsAttempt: false,
+    retry: 'at once',
+    words: 'the Spot instance was taken back',
+    remedy: 'None needed: it is retried and costs no attempt.',
+  },
+  OUT_OF_MEMORY: {
+    costsAttempt: true,
+    retry: 'back off',
+    words: 'the container ran out of memory',
+    remedy: 'Raise job.memoryMiB or lower split.partitionBytes in the pipeline.',
+  },
+  TIMED_OUT: {
+    costsAttempt: true,
+    retry: 'back off',
+    words: 'the attempt ran longer than its time limit',
+    remedy: 'Raise job.timeoutMinutes or lower split.partitionBytes in the pipeline.',
+  },
+  INFRASTRUCTURE: {
+    costsAttempt: true,
+    retry: 'back off',
+    words: 'the container could not be started or inspected',
+    remedy: 'Check that the image exists, and that the execution role may pull it and read its secrets.',
+  },
+  UNSCHEDULABLE: {
+    costsAttempt: true,
+    retry: 'never',
+    words: 'Batch has no place to run the job',
+    remedy: 'Ask for fewer vCPUs or less memory, or raise the limits of the compute environment.',
+  },
+  BAD_INPUT: {
+    costsAttempt: true,
+    retry: 'never',
+    words: 'the input cannot be taken as it is',
+    remedy: 'Correct the file and drop it again, or allow more with tolerate.rejectedRecords.',
+  },
+  TEMPORARY: {
+    costsAttempt: true,
+    retry: 'back off',
+    words: 'a service it depends on was briefly unavailable',
+    remedy: 'None needed: it is retried. If it lasts, look at the service named in the reason.',
+  },
+  APPLICATION: {
+    costsAttempt: true,
+    retry: 'back off',
+    words: 'the work itself failed',
+    remedy: 'Read the reason and the logs, correct the pipeline, then retry the run.',
+  },
+  MISCUT: {
+    costsAttempt: false,
+    retry: 'at once',
+    words: 'the guess of where its first record starts was wrong',
+    remedy: 'None needed: it is worked again from the start its neighbour proved.',
+  },
+  SOURCE_CHANGED: {
+    costsAttempt: true,
+    retry: 'never',
+    words: 'the source object was overwritten or deleted while the run read it',
+    remedy:
+      'None if the new version arrived as a drop of its own: that is another run. Else drop the file again.',
+  },
+  CANCELLED: {
+    costsAttempt: false,
+    retry: 'never',
+    words: 'a person ended it',
+    remedy: 'Retry the run to go on where it stopped.',
+  },
+  UNKNOWN: {
+    costsAttempt: true,
+    retry: 'back off',
+    words: 'it ended without a word that we know',
+    remedy: 'Read the logs of the attempt.',
+  },
+} as const satisfies Record<string, FailureRule>
+
+export type FailureCode = keyof typeof failureRules
+export const failureCodes = Object.keys(failureRules) as FailureCode[]
+
+/** The worker contract's exit codes, for any language. */
+export const exitCodes = { done: 0, failed: 1, badInput: 65, temporary: 75, terminated: 143 } as const
+
+/** What Batch said of an attempt. */
+export interface AttemptEnd {
+  statusReason?: string | undefined
+  reason?: string | undefined
+  exitCode?: number | undefined
+}
+
+/** Reasons first, in this order; trailing `*` matches any ending. Sources: AWS Batch user guide, ecs-agent. */
+const knownReasons: readonly (readonly [keyof AttemptEnd, string, FailureCode])[] = [
+  ['statusReason', 'Host EC2*', 'SPOT_RECLAIMED'],
+  ['statusReason', 'Your Spot Task was interrupted.', 'SPOT_RECLAIMED'],
+  ['reason', 'OutOfMemoryError*', 'OUT_OF_MEMORY'],
+  ['statusReason', 'Job attempt duration exceeded timeout*', 'TIMED_OUT'],
+  ['statusReason', 'Canceled by JobStateTimeLimit action*', 'UNSCHEDULABLE'],
+  ['statusReason', 'MISCONFIGURATION:*', 'UNSCHEDULABLE'],
+  ['statusReason', 'ACTION_REQUIRED*', 'UNSCHEDULABLE'],
+  ['statusReason', 'Container Overrides length must be at most*', 'UNSCHEDULABLE'],
+  ['statusReason', 'Terminated by Millrace*', 'CANCELLED'],
+  ['statusReason', 'Dependent Job failed*', 'CANCELLED'],
+  ['statusReason', 'JobQueue deleted*', 'CANCELLED'],
+  ['reason', 'Cannot*', 'INFRASTRUCTURE'],
+  ['reason', 'DockerTimeoutError*', 'INFRASTRUCTURE'],
+  ['reason', 'ResourceInitializationError*', 'INFRASTRUCTURE'],
+  ['statusReason', 'Task failed to start*', 'INFRASTRUCTURE'],
+]
+
+const knownExits: Readonly<Record<number, FailureCode>> = {
+  [exitCodes.badInput]: 'BAD_INPUT',
+  [exitCodes.temporary]: 'TEMPORARY',
+}
+
+/** Reason strings first, exit code last: 137 alone is no proof of memory, 143 none of a reclaim. */
+export function classify(end: AttemptEnd): FailureCode {
+  for (const [field, pattern, code] of knownReasons) {
+    const said = end[field]
+    if (typeof said === 'string' && matches(pattern, said)) return code
+  }
+  if (end.exitCode === undefined) return 'UNKNOWN'
+  return knownExits[end.exitCode] ?? 'APPLICATION'
+}
+
+function matches(pattern: string, said: string): boolean {
+  return pattern.endsWith('*') ? said.startsWith(pattern.slice(0, -1)) : said === pattern
+}
+
+/** Groups alike failures: the reason without what differs from one partition to the next. */
+export function fingerprint(code: FailureCode, reason: string): string {
+  const shape = reason
+    .replace(/i-[0-9a-f]{8,17}/g, 'i-*')
+    .replace(/'[^']*'|"[^"]*"/g, '*')
+    .replace(/\d+/g, '#')
+    .slice(0, 160)
+  return `${code}: ${shape}`
+}

@@ -1,0 +1,233 @@
+/**
+ * What the house needs of the world, in our words. Three implementations pass one contract suite
+ * (test/contract/): shared/aws/ on the AWS SDK, local/ on one machine, shared/memory/ for the simulator.
+ */
+import type { Readable } from 'node:stream'
+import type { EventType, JobStatus } from './vocabulary.ts'
+
+export type Json = string | number | boolean | null | Json[] | { [name: string]: Json | undefined }
+
+// --- Objects: S3
+export interface ObjectRef {
+  bucket: string
+  /** Raw, never URL-encoded. Up to 1,024 bytes of UTF-8. */
+  key: string
+}
+
+/** Bytes from `start` up to and not including `end`. */
+export interface ByteRange {
+  start: number
+  end: number
+}
+
+export interface ObjectInfo {
+  bytes: number
+  etag: string
+  /** Absent where the bucket keeps no versions. */
+  version?: string
+  /** User metadata, names in lower case. */
+  metadata: Record<string, string>
+}
+
+export interface ListedObject {
+  key: string
+  bytes: number
+  etag: string
+}
+
+export type ObjectBody = Uint8Array | { file: string }
+
+export interface WriteOptions {
+  /** Refuse with OBJECT_EXISTS where the key is taken (S3: If-None-Match: *). */
+  once?: boolean
+  metadata?: Record<string, string>
+  contentType?: string
+}
+
+export interface ReadOptions {
+  /** Default: the whole object. An end beyond the object is cut to its size; an empty range reads nothing. */
+  range?: ByteRange
+  /** Refuse with SOURCE_CHANGED unless the object is still this one. */
+  etag?: string
+  version?: string
+}
+
+export interface Objects {
+  head(ref: ObjectRef, version?: string): Promise<ObjectInfo | undefined>
+  /** Streams bytes. Errors: OBJECT_MISSING, SOURCE_CHANGED (also in mid-stream), THROTTLED. */
+  read(ref: ObjectRef, options?: ReadOptions): Promise<Readable>
+  /** All or nothing: a reader never sees half of a body. Errors: OBJECT_EXISTS, THROTTLED. */
+  write(ref: ObjectRef, body: ObjectBody, options?: WriteOptions): Promise<ObjectInfo>
+  /** Keys in UTF-8 byte order, at most 1,000 a page; `next` goes into `after`. */
+  list(bucket: string, prefix: string, after?: string): Promise<{ objects: ListedObject[]; next?: string }>
+  /** Removing what is not there is no error. */
+  remove(refs: ObjectRef[]): Promise<void>
+}
+
+// --- Records: DynamoDB
+export interface RecordKey {
+  pk: string
+  sk: string
+}
+
+export type Item = RecordKey & { [name: string]: Json | undefined }
+
+/** What must hold of one attribute. `atMost` holds only of a present number. */
+export type Test =
+  | { is: string | number | boolean }
+  | { oneOf: readonly (string | number)[] }
+  | { atMost: number }
+  | { absent: true }
+  | { present: true }
+
+/** All tests of a clause hold, in any one of the clauses. An absent item has no attribute. */
+export type Guard = readonly Readonly<Record<string, Test>>[]
+
+export interface Change {
+  set?: Record<string, Json>
+  /** Adds to a number; an absent one counts as 0. */
+  add?: Record<string, number>
+  /** Adds elements at the end of a list; an absent one counts as empty. */
+  append?: Record<string, Json[]>
+  remove?: readonly string[]
+}
+
+/** `item`: as it is after the write, or, where the guard did not hold, the one that stood in the way. */
+export type Outcome = { ok: true; item: Item } | { ok: false; item?: Item }
+
+export interface Query {
+  /** Which attributes are the keys: the table's own (default), `open` runs, or runs by `pipeline`. */
+  index?: 'open' | 'pipeline'
+  pk: string
+  skPrefix?: string
+  newestFirst?: boolean
+  limit?: number
+  after?: string
+}
+
+/**
+ * Attribute names are plain letters and digits. Index keys are ordinary attributes:
+ * `open` + `openSk` for index `open`, `pipeline` + `pipelineSk` for index `pipeline`; an item without them
+ * is not in that index.
+ */
+export interface Records {
+  /** Strongly consistent. */
+  get(key: RecordKey): Promise<Item | undefined>
+  /** Replaces the whole item. */
+  put(item: Item, guard?: Guard): Promise<Outcome>
+  /** Creates the item where it is absent and the guard holds. */
+  update(key: RecordKey, change: Change, guard?: Guard): Promise<Outcome>
+  /** At most `limit` items (default 1,000) or 1 MiB a page, in order of the sort key. */
+  query(query: Query): Promise<{ items: Item[]; next?: string }>
+}
+
+// --- Jobs: AWS Batch
+export interface JobRequest {
+  /** Deterministic: at most 128 of [A-Za-z0-9_-]. */
+  name: string
+  /** 1 submits a plain job, 2 to 10,000 an array. */
+  size: number
+  queue: string
+  definition: string
+  /** The same for every child. No secrets: Batch shows these in DescribeJobs and in events. */
+  environment: Record<string, string>
+  vcpus: number
+  memoryMiB: number
+  timeoutSeconds: number
+}
+
+export interface Job {
+  jobId: string
+  name: string
+  status: JobStatus
+  statusReason?: string
+  /** Of an array's parent: how many children are in each status. */
+  statusSummary?: Partial<Record<JobStatus, number>>
+  /** The container's own words and exit code, where there are any. */
+  reason?: string
+  exitCode?: number
+  logStream?: string
+}
+
+export interface FailedChild {
+  /** 0 for a plain job. */
+  index: number
+  jobId: string
+  statusReason?: string
+  reason?: string
+  exitCode?: number
+}
+
+export interface Jobs {
+  /** Not idempotent, as SubmitJob is not: look with `find` first where in doubt. Never retried inside. */
+  submit(request: JobRequest): Promise<{ jobId: string }>
+  /** Parents and plain jobs of exactly that name in every status, newest first. */
+  find(name: string, queue: string): Promise<Job[]>
+  /** At most 100 ids. Jobs that Batch has forgotten are left out. */
+  describe(jobIds: string[]): Promise<Job[]>
+  /** The FAILED children of an array, or the plain job itself if it failed. 1,000 a page. */
+  failures(jobId: string, after?: string): Promise<{ failed: FailedChild[]; next?: string }>
+  /** Ends a job and all its children. Ending what has ended is no error. */
+  terminate(jobId: string, reason: string): Promise<void>
+}
+
+// --- Bus: EventBridge
+export interface OwnEvent {
+  type: EventType
+  detail: {
+    runId: string
+    pipeline: string
+    round?: number
+    state?: string
+    [name: string]: Json | undefined
+  }
+}
+
+export interface Bus {
+  /** At least once, in no order. */
+  publish(event: OwnEvent): Promise<void>
+  /** The same, not before `dueAt` (epoch ms). */
+  publishAt(event: OwnEvent, dueAt: number): Promise<void>
+}
+
+// --- Chat: Slack
+export interface ChatMessage {
+  channel: string
+  /** Shown in notifications and where blocks are not. */
+  text: string
+  blocks: Json[]
+  /** Replies in that thread. */
+  threadTs?: string
+}
+
+export interface Chat {
+  /**
+   * `ts` names the message; an incoming webhook gives none.
+   * Errors: THROTTLED with `retryAfterMs`, CHAT_REFUSED (the remedy names the setting), TEMPORARY_FAILURE.
+   */
+  post(message: ChatMessage): Promise<{ ts?: string }>
+}
+
+// --- Clock: time and chance
+export interface Clock {
+  /** Epoch ms. */
+  now(): number
+  sleep(ms: number): Promise<void>
+  /** From 0 up to and not including 1. */
+  random(): number
+}
+
+export interface Log {
+  info(message: string, fields?: Record<string, unknown>): void
+  warn(message: string, fields?: Record<string, unknown>): void
+  error(message: string, fields?: Record<string, unknown>): void
+}
+
+export interface Ports {
+  objects: Objects
+  records: Records
+  jobs: Jobs
+  bus: Bus
+  chat: Chat
+  clock: Clock
+}

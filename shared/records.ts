@@ -1,0 +1,161 @@
+/** What the table holds: the keys and shapes of every record. Pure. */
+import type { FailureCode } from './failure.ts'
+import type { ByteRange, Item, Json, ObjectRef, RecordKey } from './ports.ts'
+import type { PartitionState, RoundState, RunState } from './vocabulary.ts'
+
+/** Partitions a plan page and a record page hold: 10,000 finishing children never share one hot key. */
+export const partitionsPerPage = 1000
+/** AWS Batch's limit for one array. */
+export const childrenPerArrayMax = 10_000
+/** Every run ends: after these, it gives up. */
+export const roundsMax = 30
+
+export interface SourceObject extends ObjectRef {
+  bytes: number
+  etag: string
+  version?: string
+}
+
+export interface RunRecord {
+  runId: string
+  pipeline: string
+  state: RunState
+  source: SourceObject
+  partitions: number
+  /** The newest round; 0 where none was opened. */
+  round: number
+  createdAt: string
+  updatedAt: string
+  /** Why it is REFUSED or FAILED. */
+  failure?: { code: string; words: string; remedy: string }
+  certificate?: string
+  totals?: { recordsRead: number; recordsWritten: number; recordsRejected: number }
+  /** When a person was told of FAILED or REFUSED, and where. */
+  alertedAt?: string
+  /** Set with the claim to tell, and moved on when it is told: `<occasion>`. */
+  said?: string[]
+  thread?: { channel: string; ts?: string }
+}
+
+export interface RoundRecord {
+  runId: string
+  round: number
+  state: RoundState
+  partitions: number
+  /** Epoch ms; not to be submitted before. */
+  dueAt: number
+  claimedAt?: number
+  /** Job id of each array of this round, by its number: `job0`, `job1`, ... */
+  [job: `job${number}`]: string
+  /** Terminal status of each, likewise: `end0`, ... */
+  [end: `end${number}`]: string
+}
+
+export interface Claim {
+  round: number
+  fence: number
+  jobId: string
+  /** AWS_BATCH_JOB_ATTEMPT. Batch itself retries nothing but Spot reclaims, so n means n - 1 of those. */
+  jobAttempt: number
+  at: string
+}
+
+export interface Failure {
+  round: number
+  fence: number
+  code: FailureCode
+  fingerprint: string
+  reason: string
+  exitCode?: number
+  jobId?: string
+  at: string
+}
+
+export interface OutputObject {
+  key: string
+  bytes: number
+  sha256: string
+  records: number
+}
+
+/** What a worker proves of the partition it finished. */
+export interface Report {
+  /** What it really read; absent where no record begins in the planned range. */
+  range?: ByteRange
+  /** Cut by our reader. */
+  recordsRead: number
+  recordsRejected: number
+  recordsWritten: number
+  outputs: OutputObject[]
+  rejectsKey?: string
+}
+
+export interface PartitionRecord {
+  runId: string
+  partition: number
+  state: PartitionState
+  fence: number
+  round: number
+  jobId?: string
+  claims?: Claim[]
+  failures?: Failure[]
+  report?: Report
+}
+
+/** "Was this object loaded?", for ever. */
+export interface SourceRecord {
+  runId: string
+  pipeline: string
+  etag: string
+  bytes: number
+  seenAt: string
+}
+
+export const recordKeys = {
+  run: (runId: string): RecordKey => ({ pk: `RUN#${runId}`, sk: 'RUN' }),
+  round: (runId: string, round: number): RecordKey => ({
+    pk: `RUN#${runId}`,
+    sk: `ROUND#${padded(round, 2)}`,
+  }),
+  partition: (runId: string, partition: number): RecordKey => ({
+    pk: partitionPagePk(runId, Math.floor(partition / partitionsPerPage)),
+    sk: `PART#${padded(partition, 8)}`,
+  }),
+  source: (ref: ObjectRef, version: string): RecordKey => ({
+    pk: `SOURCE#${ref.bucket}/${ref.key}`,
+    sk: `VERSION#${version}`,
+  }),
+  /** Who loaded this very content under this key last. */
+  content: (ref: ObjectRef, etag: string): RecordKey => ({
+    pk: `SOURCE#${ref.bucket}/${ref.key}`,
+    sk: `CONTENT#${etag}`,
+  }),
+}
+
+/** The `pk` under which a page of a run's partitions is queried. */
+export function partitionPagePk(runId: string, page: number): string {
+  return `RUN#${runId}#PAGE#${padded(page, 4)}`
+}
+
+/** The index attributes that keep a run among the open ones and in its pipeline's list. */
+export function runIndexes(run: RunRecord): Record<string, Json> {
+  return {
+    open: 'OPEN',
+    openSk: `${run.createdAt}#${run.runId}`,
+    pipelineSk: `${run.createdAt}#${run.runId}`,
+  }
+}
+
+/** A record as an item of the table, and back. Undefined attributes are left out. */
+export function toItem(key: RecordKey, record: object, more: Record<string, Json> = {}): Item {
+  const kept = Object.entries(record).filter(([, value]) => value !== undefined)
+  return { ...(Object.fromEntries(kept) as Record<string, Json>), ...more, ...key }
+}
+
+export function fromItem<Shape>(item: Item): Shape {
+  return item as unknown as Shape
+}
+
+export function padded(number: number, digits: number): string {
+  return String(number).padStart(digits, '0')
+}
