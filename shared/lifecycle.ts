@@ -2,7 +2,7 @@
  * State x happening, one table a machine. `undefined` is a decided "stays as it is" (a late or repeated event),
  * never a forgotten cell: a missing one is a type error. Conditions, groups and offers are derived below.
  */
-import type { Guard } from './ports.ts'
+import type { Guard } from './table.ts'
 import { PartitionState as P, RoundState as R, RunState as S } from './vocabulary.ts'
 
 type Table<State extends string, Happening extends string> = Record<

@@ -3,9 +3,8 @@
  * (test/contract/): shared/aws/ on the AWS SDK, local/ on one machine, shared/memory/ for the simulator.
  */
 import type { Readable } from 'node:stream'
+import type { Change, Guard, Item, Json, Outcome, Query, RecordKey } from './table.ts'
 import type { EventType, JobStatus } from './vocabulary.ts'
-
-export type Json = string | number | boolean | null | Json[] | { [name: string]: Json | undefined }
 
 // --- Objects: S3
 export interface ObjectRef {
@@ -65,46 +64,6 @@ export interface Objects {
 }
 
 // --- Records: DynamoDB
-export interface RecordKey {
-  pk: string
-  sk: string
-}
-
-export type Item = RecordKey & { [name: string]: Json | undefined }
-
-/** What must hold of one attribute. `atMost` holds only of a present number. */
-export type Test =
-  | { is: string | number | boolean }
-  | { oneOf: readonly (string | number)[] }
-  | { atMost: number }
-  | { absent: true }
-  | { present: true }
-
-/** All tests of a clause hold, in any one of the clauses. An absent item has no attribute. */
-export type Guard = readonly Readonly<Record<string, Test>>[]
-
-export interface Change {
-  set?: Record<string, Json>
-  /** Adds to a number; an absent one counts as 0. */
-  add?: Record<string, number>
-  /** Adds elements at the end of a list; an absent one counts as empty. */
-  append?: Record<string, Json[]>
-  remove?: readonly string[]
-}
-
-/** `item`: as it is after the write, or, where the guard did not hold, the one that stood in the way. */
-export type Outcome = { ok: true; item: Item } | { ok: false; item?: Item }
-
-export interface Query {
-  /** Which attributes are the keys: the table's own (default), `open` runs, or runs by `pipeline`. */
-  index?: 'open' | 'pipeline'
-  pk: string
-  skPrefix?: string
-  newestFirst?: boolean
-  limit?: number
-  after?: string
-}
-
 /**
  * Attribute names are plain letters and digits. Index keys are ordinary attributes:
  * `open` + `openSk` for index `open`, `pipeline` + `pipelineSk` for index `pipeline`; an item without them

@@ -1,6 +1,7 @@
 /** What the table holds: the keys and shapes of every record. Pure. */
 import type { FailureCode } from './failure.ts'
-import type { ByteRange, Item, Json, ObjectRef, RecordKey } from './ports.ts'
+import type { ByteRange, ObjectRef } from './ports.ts'
+import type { Item, Json, RecordKey } from './table.ts'
 import type { PartitionState, RoundState, RunState } from './vocabulary.ts'
 
 /** Partitions a plan page and a record page hold: 10,000 finishing children never share one hot key. */
