@@ -1,0 +1,105 @@
+/** Objects in memory: the simulator's buckets. */
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import {
+  checkKey,
+  cutRange,
+  isEmptyRange,
+  listPageMax,
+  objectExists,
+  objectMissing,
+  sourceChanged,
+} from '../object-rules.ts'
+import type { ObjectInfo, ObjectRef, Objects, ReadOptions, WriteOptions } from '../ports.ts'
+import { byUtf8 } from '../table-rules.ts'
+
+/** As a file or a socket would hand them out. */
+const chunkBytes = 64 * 1024
+
+interface Kept {
+  content: Buffer
+  info: ObjectInfo
+}
+
+/** What an S3 event says of it: only for the same key do sequencers tell which came first. */
+export type CreatedInfo = ObjectInfo & { sequencer: string }
+
+export interface MemoryObjectsOptions {
+  /** Every write has a version of its own. Like on one machine, only the newest can be read. */
+  versioned?: boolean
+  /** Called after each write, as an event would be sent. */
+  onCreated?: (bucket: string, key: string, info: CreatedInfo) => void | Promise<void>
+}
+
+export function createMemoryObjects(options: MemoryObjectsOptions = {}): Objects {
+  const buckets = new Map<string, Map<string, Kept>>()
+  let writes = 0
+  const find = ({ bucket, key }: ObjectRef): Kept | undefined => buckets.get(bucket)?.get(key)
+
+  const keep = (ref: ObjectRef, content: Buffer, { metadata, once }: WriteOptions): CreatedInfo => {
+    if (once && find(ref)) throw objectExists(ref)
+    const sequencer = (++writes).toString(16).padStart(16, '0').toUpperCase()
+    const info: ObjectInfo = {
+      bytes: content.length,
+      etag: createHash('sha256').update(content).digest('hex').slice(0, 32),
+      ...(options.versioned ? { version: sequencer } : {}),
+      metadata: lowerCased(metadata),
+    }
+    const bucket = buckets.get(ref.bucket) ?? new Map<string, Kept>()
+    buckets.set(ref.bucket, bucket.set(ref.key, { content, info }))
+    return { ...structuredClone(info), sequencer }
+  }
+
+  return {
+    async head(ref, version) {
+      const info = find(ref)?.info
+      return info && (version === undefined || version === info.version) ? structuredClone(info) : undefined
+    },
+    async read(ref, readOptions = {}) {
+      if (isEmptyRange(readOptions.range)) return Readable.from([])
+      const { start, end, content } = wanted(ref, find(ref), readOptions)
+      return Readable.from(chunksOf(content, start, end), { objectMode: false })
+    },
+    async write(ref, body, writeOptions = {}) {
+      checkKey(ref)
+      const content = body instanceof Uint8Array ? Buffer.from(body) : await readFile(body.file)
+      const { sequencer, ...info } = keep(ref, content, writeOptions)
+      await options.onCreated?.(ref.bucket, ref.key, { ...info, sequencer })
+      return info
+    },
+    list: async (bucket, prefix, after) => page(buckets.get(bucket) ?? new Map(), prefix, after),
+    async remove(refs) {
+      for (const { bucket, key } of refs) buckets.get(bucket)?.delete(key)
+    },
+  }
+}
+
+function* chunksOf(content: Buffer, start: number, end: number): Generator<Buffer> {
+  for (let at = start; at < end; at += chunkBytes) yield content.subarray(at, Math.min(at + chunkBytes, end))
+}
+
+function wanted(ref: ObjectRef, kept: Kept | undefined, { etag, version, range }: ReadOptions) {
+  const identified = etag !== undefined || version !== undefined
+  if (kept === undefined) throw identified ? sourceChanged(ref, 'is gone') : objectMissing(ref)
+  const same = (etag ?? kept.info.etag) === kept.info.etag
+  if (!same || (version ?? kept.info.version) !== kept.info.version) {
+    throw sourceChanged(ref, 'was overwritten')
+  }
+  return { ...cutRange(range, kept.info.bytes), content: kept.content }
+}
+
+function page(bucket: Map<string, Kept>, prefix: string, after: string | undefined) {
+  const matching = [...bucket]
+    .filter(([key]) => key.startsWith(prefix) && (after === undefined || byUtf8(key, after) > 0))
+    .toSorted(([a], [b]) => byUtf8(a, b))
+  const objects = matching
+    .slice(0, listPageMax)
+    .map(([key, { info }]) => ({ key, bytes: info.bytes, etag: info.etag }))
+  const last = objects.at(-1)
+  return matching.length > listPageMax && last ? { objects, next: last.key } : { objects }
+}
+
+function lowerCased(metadata: Record<string, string> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name.toLowerCase(), value]))
+}
