@@ -26,6 +26,8 @@ export const errorCodes = {
   TEMPORARY_FAILURE: { retryable: true },
   /** Asked to stop (SIGTERM). */
   STOPPED: { retryable: true },
+  /** An AWS service will not take the request as it is: a name, a limit or a permission is wrong. */
+  REQUEST_REFUSED: { retryable: false },
   /** Slack will not take the message as it is: the channel, the token or the scope is wrong. */
   CHAT_REFUSED: { retryable: false },
   /** No run, pipeline or stack of that name. */

@@ -1,0 +1,189 @@
+/** The machinery of the in-memory Batch; shared/memory/jobs.ts says what it offers. */
+import { isoTime } from '../clock.ts'
+import { MillraceError } from '../errors.ts'
+import type { FailedChild, Job, JobRequest } from '../ports.ts'
+import { padded } from '../records.ts'
+import { JobStatus } from '../vocabulary.ts'
+import { stateChange } from './job-events.ts'
+import type { AttemptOutcome, MemoryJobs, MemoryJobsOptions } from './jobs.ts'
+import {
+  type Child,
+  described,
+  failedChild,
+  hasEnded,
+  logStream,
+  type SubmittedJob,
+  submittedJob,
+} from './submitted-job.ts'
+
+const failuresPerPage = 1000
+const describedMax = 100
+
+export class BatchInMemory implements MemoryJobs {
+  readonly #options: MemoryJobsOptions
+  readonly #jobs = new Map<string, SubmittedJob>()
+  #names = 0
+
+  constructor(options: MemoryJobsOptions) {
+    this.#options = options
+  }
+
+  async submit(request: JobRequest): Promise<{ jobId: string }> {
+    const job = submittedJob(this.#newName(), request, this.#options.clock.now())
+    this.#jobs.set(job.jobId, job)
+    if (job.children.length > 1) this.#say(job)
+    for (const child of job.children) this.#say(job, child)
+    return { jobId: job.jobId }
+  }
+
+  async find(name: string, queue: string): Promise<Job[]> {
+    const found = [...this.#jobs.values()].filter(
+      job => job.request.name === name && job.request.queue === queue && this.#visible(job),
+    )
+    return found.toReversed().map(job => described(job))
+  }
+
+  async describe(jobIds: string[]): Promise<Job[]> {
+    if (jobIds.length > describedMax) {
+      throw new MillraceError('REQUEST_REFUSED', `DescribeJobs takes at most ${describedMax} ids`)
+    }
+    return [...new Set(jobIds)].flatMap(jobId => {
+      const found = this.#find(jobId)
+      if (found === undefined || !this.#visible(found.job)) return []
+      return [described(found.job, found.child)]
+    })
+  }
+
+  async failures(jobId: string, after?: string): Promise<{ failed: FailedChild[]; next?: string }> {
+    const failed = (this.#jobs.get(jobId)?.children ?? []).filter(child => child.status === JobStatus.FAILED)
+    const from = after === undefined ? 0 : failed.findIndex(child => child.index > Number(after))
+    const page = from === -1 ? [] : failed.slice(from, from + failuresPerPage)
+    const last = page.at(-1)
+    const more = last !== undefined && last !== failed.at(-1)
+    return { failed: page.map(failedChild), ...(more ? { next: String(last.index) } : {}) }
+  }
+
+  async terminate(jobId: string, reason: string): Promise<void> {
+    const found = this.#find(jobId)
+    if (found === undefined) return
+    const targets = found.child === undefined ? found.job.children : [found.child]
+    for (const child of targets)
+      this.#end(found.job, child, { status: JobStatus.FAILED, statusReason: reason })
+  }
+
+  submitted(): { jobId: string; request: JobRequest }[] {
+    return [...this.#jobs.values()].map(({ jobId, request }) => ({
+      jobId,
+      request: structuredClone(request),
+    }))
+  }
+
+  children(jobId: string): Readonly<Child>[] {
+    return structuredClone(this.#jobs.get(jobId)?.children ?? [])
+  }
+
+  start(childId: string): boolean {
+    const { job, child } = this.#runner(childId)
+    if (child.status !== JobStatus.RUNNABLE) return false
+    child.startedAt = this.#options.clock.now()
+    this.#move(job, child, JobStatus.RUNNING)
+    return true
+  }
+
+  end(childId: string, outcome: AttemptOutcome): boolean {
+    const { job, child } = this.#runner(childId)
+    const hadContainer = outcome.status === JobStatus.SUCCEEDED || outcome.exitCode !== undefined
+    if (hadContainer) this.start(childId)
+    return this.#end(job, child, outcome)
+  }
+
+  reclaim(childId: string, instanceId = 'i-0123456789abcdef0'): boolean {
+    const { job, child } = this.#runner(childId)
+    if (child.status !== JobStatus.RUNNING) return false
+    const statusReason = `Host EC2 (instance ${instanceId}) terminated.`
+    const attemptsMax = this.#options.attemptsMax ?? 5
+    if (child.attempt >= attemptsMax) return this.#end(job, child, { status: JobStatus.FAILED, statusReason })
+    this.#closeAttempt(job, child, { statusReason })
+    child.attempt += 1
+    child.startedAt = undefined
+    this.#move(job, child, JobStatus.RUNNABLE)
+    return true
+  }
+
+  forget(jobId: string): void {
+    this.#jobs.delete(jobId)
+  }
+
+  #end(job: SubmittedJob, child: Child, outcome: AttemptOutcome): boolean {
+    if (hasEnded(child.status)) return false
+    if (child.status === JobStatus.RUNNING) this.#closeAttempt(job, child, outcome)
+    child.statusReason = outcome.statusReason ?? 'Essential container in task exited'
+    child.stoppedAt = this.#options.clock.now()
+    this.#move(job, child, outcome.status)
+    return true
+  }
+
+  #closeAttempt(job: SubmittedJob, child: Child, outcome: Omit<AttemptOutcome, 'status'>): void {
+    const { statusReason, reason, exitCode } = outcome
+    const stoppedAt = this.#options.clock.now()
+    const stream = logStream(job, child)
+    child.attempts.push({
+      startedAt: child.startedAt,
+      stoppedAt,
+      statusReason,
+      reason,
+      exitCode,
+      logStream: stream,
+    })
+  }
+
+  #move(job: SubmittedJob, child: Child, status: JobStatus): void {
+    job.summary[child.status] -= 1
+    child.status = status
+    job.summary[status] += 1
+    const isPlain = child.jobId === job.jobId
+    if (isPlain) [job.status, job.statusReason] = [child.status, child.statusReason]
+    this.#say(job, child)
+    if (!isPlain && job.summary.SUCCEEDED + job.summary.FAILED === job.children.length) this.#endParent(job)
+  }
+
+  #endParent(job: SubmittedJob): void {
+    const failed = job.summary.FAILED > 0
+    job.status = failed ? JobStatus.FAILED : JobStatus.SUCCEEDED
+    job.statusReason = failed ? 'Array Child Job failed' : undefined
+    this.#say(job)
+  }
+
+  #say(job: SubmittedJob, child?: Child): void {
+    const time = isoTime(this.#options.clock.now())
+    this.#options.onStateChange?.(stateChange({ id: this.#newName(), time }, job, child))
+  }
+
+  /** Counted, not random, so that a simulation with one seed is one story. */
+  #newName(): string {
+    this.#names += 1
+    return `00000000-0000-4000-8000-${padded(this.#names, 12)}`
+  }
+
+  #visible(job: SubmittedJob): boolean {
+    return job.createdAt + (this.#options.visibleAfterMs ?? 0) <= this.#options.clock.now()
+  }
+
+  /** What has a container of its own. Errors: NOT_FOUND, also for the parent of an array. */
+  #runner(childId: string): { job: SubmittedJob; child: Child } {
+    const found = this.#find(childId)
+    const child = found?.child ?? (found?.job.children.length === 1 ? found.job.children[0] : undefined)
+    if (found === undefined || child === undefined) {
+      throw new MillraceError('NOT_FOUND', `No child or plain job ${childId}`)
+    }
+    return { job: found.job, child }
+  }
+
+  #find(jobId: string): { job: SubmittedJob; child?: Child } | undefined {
+    const [parentId = '', index] = jobId.split(':')
+    const job = this.#jobs.get(parentId)
+    if (job === undefined || index === undefined) return job && { job }
+    const child = job.children[Number(index)]
+    return child?.jobId === jobId ? { job, child } : undefined
+  }
+}

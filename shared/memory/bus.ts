@@ -1,0 +1,45 @@
+/** EventBridge in memory: keeps what was published, and holds back what is not yet due. */
+import type { Bus, Clock, OwnEvent } from '../ports.ts'
+
+export interface MemoryBus extends Bus {
+  /** Everything that was delivered so far, in the order of publishing; taken ones too. */
+  readonly events: readonly OwnEvent[]
+  /** Held back until `dueAt` (epoch ms), soonest first. */
+  held(): { event: OwnEvent; dueAt: number }[]
+  /** What is new since the last call, with what has become due by the clock; each event once. */
+  take(): OwnEvent[]
+}
+
+export function createMemoryBus(clock: Clock): MemoryBus {
+  const events: OwnEvent[] = []
+  let held: { event: OwnEvent; dueAt: number }[] = []
+  let taken = 0
+  const release = (): void => {
+    const now = clock.now()
+    events.push(...held.filter(({ dueAt }) => dueAt <= now).map(({ event }) => event))
+    held = held.filter(({ dueAt }) => dueAt > now)
+  }
+  return {
+    get events() {
+      release()
+      return events
+    },
+    held: () => {
+      release()
+      return structuredClone(held)
+    },
+    take: () => {
+      release()
+      const fresh = events.slice(taken)
+      taken = events.length
+      return structuredClone(fresh)
+    },
+    publish: async event => {
+      events.push(structuredClone(event))
+    },
+    publishAt: async (event, dueAt) => {
+      held.push({ event: structuredClone(event), dueAt })
+      held.sort((one, other) => one.dueAt - other.dueAt)
+    },
+  }
+}
