@@ -6,8 +6,10 @@ import type { Clock } from './ports.ts'
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  sleep: async ms => {
-    await delay(ms)
+  sleep: async (ms, signal) => {
+    await delay(ms, undefined, signal ? { signal } : {}).catch((error: unknown) => {
+      if (!signal?.aborted) throw error
+    })
   },
   random: () => Math.random(),
 }

@@ -55,7 +55,8 @@ export const partitionTable = {
   // Claimed again: a later attempt takes over, the fence shuts the earlier one out.
   [P.RUNNING]: { claimed: P.RUNNING, succeeded: P.SUCCEEDED, failed: P.FAILED, miscut: undefined },
   [P.SUCCEEDED]: { claimed: undefined, succeeded: undefined, failed: undefined, miscut: P.FAILED },
-  [P.FAILED]: { claimed: P.RUNNING, succeeded: undefined, failed: undefined, miscut: undefined },
+  // Failed again: in a later round, and before its container said a word.
+  [P.FAILED]: { claimed: P.RUNNING, succeeded: undefined, failed: P.FAILED, miscut: undefined },
 } as const satisfies Table<P, PartitionHappening>
 
 /** The states in which a happening moves something. */

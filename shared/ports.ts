@@ -171,7 +171,8 @@ export interface Chat {
 export interface Clock {
   /** Epoch ms. */
   now(): number
-  sleep(ms: number): Promise<void>
+  /** An aborted `signal` may end the sleep early; who hands one in looks at it afterwards. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
   /** From 0 up to and not including 1. */
   random(): number
 }

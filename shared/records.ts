@@ -31,10 +31,15 @@ export interface RunRecord {
   failure?: { code: string; words: string; remedy: string }
   certificate?: string
   totals?: { recordsRead: number; recordsWritten: number; recordsRejected: number }
-  /** When a person was told of FAILED or REFUSED, and where. */
+  /** Failures up to this round no longer count: a person has retried the run since. */
+  forgivenRound?: number
+  /** When a person was told of FAILED or REFUSED. */
   alertedAt?: string
-  /** Set with the claim to tell, and moved on when it is told: `<occasion>`. */
-  said?: string[]
+  /** Epoch ms: a notify is telling people of this state, and will have done so well before a minute is over. */
+  tellingAt?: number
+  /** `<state>@<round>` that people were told of, or that needs no words. */
+  told?: string
+  /** The Slack message that the run's later words answer to. */
   thread?: { channel: string; ts?: string }
 }
 

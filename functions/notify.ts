@@ -1,0 +1,83 @@
+/** A run reached a state worth words: Slack, once. */
+import { isoTime } from '../shared/clock.ts'
+import { parseOwnEvent } from '../shared/events.ts'
+import { isOpen } from '../shared/lifecycle.ts'
+import type { Pipeline } from '../shared/pipeline.ts'
+import { fromItem, type RunRecord, recordKeys } from '../shared/records.ts'
+import { runMessage } from '../shared/slack/message.ts'
+import { Occasion, RunState } from '../shared/vocabulary.ts'
+import type { World } from '../shared/world.ts'
+import { eventDoor } from './doorway/doors.ts'
+import { loadRun } from './steps/rounds.ts'
+import { detailsOf, notifyOf } from './steps/words.ts'
+
+/** A notify that has not finished within this time has died; another may speak. */
+export const tellLeaseMs = 5 * 60 * 1000
+
+export const handler = eventDoor('notify', notify)
+
+export async function notify(world: World, event: unknown): Promise<void> {
+  const run = await loadRun(world, parseOwnEvent(event).runId)
+  if (!run || isOpen(run.state) || run.told === toldMark(run)) return
+  const rules = await notifyOf(world, run)
+  const occasion = occasionOf(run)
+  const worthIt = occasion !== undefined && rules.slack !== undefined && rules.on.includes(occasion)
+  const claimed = worthIt ? await claim(world, run) : run
+  if (!claimed) return
+  const thread = worthIt ? await tell(world, claimed, rules, occasion) : run.thread
+  await remember(world, claimed, occasion, thread)
+}
+
+export const toldMark = (run: RunRecord): string => `${run.state}@${run.round}`
+
+function occasionOf(run: RunRecord): Occasion | undefined {
+  if (run.state === RunState.FAILED) return Occasion.FAILED
+  if (run.state === RunState.REFUSED) return Occasion.REFUSED
+  if (run.state !== RunState.SUCCEEDED) return undefined
+  return run.alertedAt === undefined ? Occasion.SUCCEEDED : Occasion.RECOVERED
+}
+
+/** One speaks at a time; after a crash between Slack and the record, the same words may come a second time. */
+async function claim(world: World, run: RunRecord): Promise<RunRecord | undefined> {
+  const now = world.clock.now()
+  const still = { state: { is: run.state }, round: { is: run.round } }
+  const outcome = await world.records.update(recordKeys.run(run.runId), { set: { tellingAt: now } }, [
+    { ...still, tellingAt: { absent: true } },
+    { ...still, tellingAt: { atMost: now - tellLeaseMs } },
+  ])
+  return outcome.ok ? fromItem<RunRecord>(outcome.item) : undefined
+}
+
+async function tell(
+  world: World,
+  run: RunRecord,
+  rules: Pipeline['notify'],
+  occasion: Occasion,
+): Promise<NonNullable<RunRecord['thread']>> {
+  const words = runMessage(run, occasion, await detailsOf(world, run), world.clock.now())
+  const channel = run.thread?.channel ?? rules.slack ?? ''
+  const posted = await world.chat.post({ ...words, channel })
+  world.log.info('told', { runId: run.runId, occasion, channel })
+  return run.thread ?? { channel, ...posted }
+}
+
+/** Said, or not worth saying: either way the run is done and leaves the index of open runs. */
+async function remember(
+  world: World,
+  run: RunRecord,
+  occasion: Occasion | undefined,
+  thread: RunRecord['thread'],
+): Promise<void> {
+  const alerted = occasion === Occasion.FAILED || occasion === Occasion.REFUSED
+  const set = {
+    told: toldMark(run),
+    ...(alerted ? { alertedAt: isoTime(world.clock.now()) } : {}),
+    ...(thread === undefined ? {} : { thread }),
+  }
+  const still = [{ state: { is: run.state }, round: { is: run.round } }]
+  await world.records.update(
+    recordKeys.run(run.runId),
+    { set, remove: ['open', 'openSk', 'tellingAt'] },
+    still,
+  )
+}

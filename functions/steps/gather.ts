@@ -1,0 +1,141 @@
+/** All that settling a round looks at. */
+
+import type { Miscut } from '../../shared/certificate.ts'
+import { isoTime } from '../../shared/clock.ts'
+import type { Assignment, AssignmentPage, RunDocument } from '../../shared/documents.ts'
+import { stateKeys } from '../../shared/documents.ts'
+import { fingerprint } from '../../shared/failure.ts'
+import { allows, partitionTable } from '../../shared/lifecycle.ts'
+import type { FailedChild } from '../../shared/ports.ts'
+import {
+  childrenPerArrayMax,
+  fromItem,
+  type PartitionRecord,
+  partitionPagePk,
+  partitionsPerPage,
+  type RoundRecord,
+  type RunRecord,
+  recordKeys,
+} from '../../shared/records.ts'
+import type { RoundFacts } from '../../shared/settlement.ts'
+import { PartitionState } from '../../shared/vocabulary.ts'
+import type { World } from '../../shared/world.ts'
+import { readDocument } from './documents.ts'
+import { recordLoss } from './losses.ts'
+import { chunksOf } from './rounds.ts'
+
+export async function gatherFacts(world: World, run: RunRecord): Promise<RoundFacts> {
+  const ref = { bucket: world.config.buckets.state, key: stateKeys.run(run.runId) }
+  const record = await world.records.get(recordKeys.round(run.runId, run.round))
+  const worked = record === undefined ? 0 : fromItem<RoundRecord>(record).partitions
+  return {
+    run,
+    document: await readDocument<RunDocument>(world.objects, ref),
+    assignments: await assignmentsOf(world, run.runId, run.round, worked),
+    partitions: await partitionsOf(world, run),
+    outputBucket: world.config.buckets.output,
+    now: isoTime(world.clock.now()),
+    random: world.clock.random(),
+  }
+}
+
+/** Every partition's record, in order. */
+export async function partitionsOf(
+  world: Pick<World, 'records'>,
+  run: Pick<RunRecord, 'runId' | 'partitions'>,
+): Promise<PartitionRecord[]> {
+  const found: PartitionRecord[] = []
+  for (let page = 0; page * partitionsPerPage < run.partitions; page++) {
+    let after: string | undefined
+    do {
+      const query = { pk: partitionPagePk(run.runId, page), ...(after === undefined ? {} : { after }) }
+      const { items, next } = await world.records.query(query)
+      for (const item of items) found.push(fromItem<PartitionRecord>(item))
+      after = next
+    } while (after !== undefined)
+  }
+  return found
+}
+
+export async function assignmentsOf(
+  world: Pick<World, 'objects' | 'config'>,
+  runId: string,
+  round: number,
+  partitions: number,
+): Promise<Map<number, Assignment>> {
+  const found = new Map<number, Assignment>()
+  for (let page = 0; page * partitionsPerPage < partitions; page++) {
+    const ref = { bucket: world.config.buckets.state, key: stateKeys.assignments(runId, round, page) }
+    const { assignments } = await readDocument<AssignmentPage>(world.objects, ref)
+    for (const assignment of assignments) found.set(assignment.partition, assignment)
+  }
+  return found
+}
+
+export function* pagesOf(round: number, assignments: readonly Assignment[]): Generator<AssignmentPage> {
+  for (let first = 0; first < assignments.length; first += partitionsPerPage) {
+    yield {
+      round,
+      page: first / partitionsPerPage,
+      assignments: assignments.slice(first, first + partitionsPerPage),
+    }
+  }
+}
+
+/**
+ * Gives every partition of the round that has neither succeeded nor failed the reason that Batch knows: its event
+ * may be late or lost. What Batch knows nothing of either ended without a word.
+ */
+export async function fillLosses(world: World, run: RunRecord, record: RoundRecord): Promise<void> {
+  const { runId, round } = record
+  const worked = await assignmentsOf(world, runId, round, record.partitions)
+  const order = [...worked.keys()]
+  const known = new Map((await partitionsOf(world, run)).map(partition => [partition.partition, partition]))
+  const silent = new Set(order.filter(partition => isSilent(known.get(partition), round)))
+  if (silent.size === 0) return
+  for (let chunk = 0; chunk < chunksOf(record.partitions); chunk++) {
+    for await (const child of failedChildren(world, record[`job${chunk}`])) {
+      const partition = order[chunk * childrenPerArrayMax + child.index]
+      if (partition === undefined || !silent.delete(partition)) continue
+      await recordLoss(world, { runId, partition, round }, child)
+    }
+  }
+  for (const partition of silent) await recordLoss(world, { runId, partition, round }, {})
+}
+
+function isSilent(partition: PartitionRecord | undefined, round: number): boolean {
+  if (partition === undefined) return true
+  if (partition.state === PartitionState.SUCCEEDED) return false
+  return !partition.failures?.some(failure => failure.round === round)
+}
+
+async function* failedChildren(world: World, jobId: string | undefined): AsyncGenerator<FailedChild> {
+  if (jobId === undefined) return
+  let after: string | undefined
+  do {
+    const { failed, next } = await world.jobs.failures(jobId, after)
+    yield* failed
+    after = next
+  } while (after !== undefined)
+}
+
+/** Takes back the success of partitions whose start their neighbours disproved; only ever by what tiles. */
+export async function markMiscut(world: World, run: RunRecord, found: readonly Miscut[]): Promise<void> {
+  for (const { assignment, words } of found) {
+    const failure = {
+      round: run.round,
+      fence: 0,
+      code: 'MISCUT',
+      fingerprint: fingerprint('MISCUT', words),
+      reason: words,
+      at: isoTime(world.clock.now()),
+    }
+    const change = {
+      set: { state: PartitionState.FAILED },
+      remove: ['report'],
+      append: { failures: [failure] },
+    }
+    const key = recordKeys.partition(run.runId, assignment.partition)
+    await world.records.update(key, change, allows(partitionTable, 'miscut'))
+  }
+}

@@ -1,0 +1,65 @@
+/** What Batch knows of partitions that could not say a last word themselves. */
+import { isoTime } from '../../shared/clock.ts'
+import type { AssignmentPage } from '../../shared/documents.ts'
+import { placeOf, stateKeys } from '../../shared/documents.ts'
+import { type AttemptEnd, classify, fingerprint } from '../../shared/failure.ts'
+import type { JobTie } from '../../shared/jobname.ts'
+import { childrenPerArrayMax, recordKeys } from '../../shared/records.ts'
+import type { Guard } from '../../shared/table.ts'
+import { PartitionState } from '../../shared/vocabulary.ts'
+import type { World } from '../../shared/world.ts'
+import { readDocument } from './documents.ts'
+
+/** Which partition a child worked: by arithmetic in round 1, by the round's pages later. */
+export async function partitionOf(world: World, tie: JobTie, index: number): Promise<number | undefined> {
+  if (tie.round === 1) return tie.chunk * childrenPerArrayMax + index
+  const { page, offset } = placeOf(tie.chunk, index, childrenPerArrayMax)
+  const key = stateKeys.assignments(tie.runId, tie.round, page)
+  const document = await readDocument<AssignmentPage>(world.objects, {
+    bucket: world.config.buckets.state,
+    key,
+  })
+  return document.assignments[offset]?.partition
+}
+
+/**
+ * Records a failure unless the worker, or a repeated event, has done so: a partition that SUCCEEDED, failed in this
+ * round already, or is held by another job stays as it is.
+ */
+export async function recordLoss(
+  world: World,
+  lost: { runId: string; partition: number; round: number; jobId?: string },
+  end: AttemptEnd,
+): Promise<void> {
+  const { runId, partition, round, jobId } = lost
+  const code = classify(end)
+  const reason = wordsOf(end)
+  const failure = {
+    round,
+    fence: 0,
+    code,
+    fingerprint: fingerprint(code, reason),
+    reason,
+    at: isoTime(world.clock.now()),
+    ...(end.exitCode === undefined ? {} : { exitCode: end.exitCode }),
+    ...(jobId === undefined ? {} : { jobId }),
+  }
+  const set = { state: PartitionState.FAILED, runId, partition, round }
+  const change = { set, add: { fence: 0 }, append: { failures: [failure] } }
+  await world.records.update(recordKeys.partition(runId, partition), change, lossGuard(round, jobId))
+}
+
+function lossGuard(round: number, jobId: string | undefined): Guard {
+  const holder = jobId === undefined ? {} : { jobId: { is: jobId } }
+  return [
+    { state: { absent: true } },
+    { state: { is: PartitionState.RUNNING }, round: { is: round }, ...holder },
+    { state: { oneOf: [PartitionState.RUNNING, PartitionState.FAILED] }, round: { atMost: round - 1 } },
+  ]
+}
+
+function wordsOf({ statusReason, reason, exitCode }: AttemptEnd): string {
+  const said = [reason, statusReason].filter(part => part !== undefined).join('; ')
+  const exit = exitCode === undefined ? '' : ` (exit ${exitCode})`
+  return (said === '' ? 'ended without a word' : said) + exit
+}

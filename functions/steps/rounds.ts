@@ -1,0 +1,116 @@
+/** What several doorways do with runs and rounds. */
+
+import { isoTime } from '../../shared/clock.ts'
+import type { AssignmentPage } from '../../shared/documents.ts'
+import { stateKeys } from '../../shared/documents.ts'
+import { after, allows, type RunHappening, roundTable, runTable } from '../../shared/lifecycle.ts'
+import {
+  childrenPerArrayMax,
+  fromItem,
+  type RoundRecord,
+  type RunRecord,
+  recordKeys,
+  toItem,
+} from '../../shared/records.ts'
+import type { Change, Guard } from '../../shared/table.ts'
+import { EventType, RoundState, type RunState } from '../../shared/vocabulary.ts'
+import type { World } from '../../shared/world.ts'
+import { writeOnce } from './documents.ts'
+
+export async function loadRun(world: World, runId: string): Promise<RunRecord | undefined> {
+  const item = await world.records.get(recordKeys.run(runId))
+  return item && fromItem<RunRecord>(item)
+}
+
+export async function loadRound(
+  world: World,
+  runId: string,
+  round: number,
+): Promise<RoundRecord | undefined> {
+  const item = await world.records.get(recordKeys.round(runId, round))
+  return item && fromItem<RoundRecord>(item)
+}
+
+/**
+ * Writes a round's assignments and its record; the first write wins, so doing it again changes nothing. Pages that
+ * an earlier, interrupted try left behind stay as they are: a child whose assignment is not the one counted here
+ * does its work or finds it done, and what is left over is in the next round.
+ */
+export async function openRound(
+  world: World,
+  runId: string,
+  pages: Iterable<AssignmentPage>,
+  round: number,
+  dueAt: number,
+): Promise<void> {
+  let partitions = 0
+  for (const page of pages) {
+    const key = stateKeys.assignments(runId, round, page.page)
+    await writeOnce(world.objects, { bucket: world.config.buckets.state, key }, page)
+    partitions += page.assignments.length
+  }
+  const record: RoundRecord = { runId, round, state: RoundState.WAITING, partitions, dueAt }
+  const key = recordKeys.round(runId, round)
+  await world.records.put(toItem(key, record), [{ state: { absent: true } }])
+}
+
+/** How many arrays (or plain jobs) a round of so many partitions takes. */
+export function chunksOf(partitions: number): number {
+  return Math.ceil(partitions / childrenPerArrayMax)
+}
+
+/** Moves a run along its table. @returns the run as it now is, or `undefined` where it does not move */
+export async function moveRun(
+  world: World,
+  run: RunRecord,
+  happening: RunHappening,
+  set: NonNullable<Change['set']> = {},
+): Promise<RunRecord | undefined> {
+  const state = after<RunState, RunHappening>(runTable, run.state, happening)
+  if (state === undefined) return undefined
+  const guard: Guard = allows<RunState, RunHappening>(runTable, happening).map(clause => ({
+    ...clause,
+    round: { is: run.round },
+  }))
+  const change = { set: { state, updatedAt: isoTime(world.clock.now()), ...set } }
+  const outcome = await world.records.update(recordKeys.run(run.runId), change, guard)
+  return outcome.ok ? fromItem<RunRecord>(outcome.item) : undefined
+}
+
+/** Tells the bus of a run's state: notify listens, and so may users' own rules. */
+export async function announce(world: World, run: RunRecord): Promise<void> {
+  const { runId, pipeline, state, round } = run
+  await world.bus.publish({ type: EventType.runStateChange, detail: { runId, pipeline, state, round } })
+}
+
+export async function publishRoundDue(world: World, run: RunRecord, dueAt: number): Promise<void> {
+  const { runId, pipeline, round } = run
+  const event = { type: EventType.roundDue, detail: { runId, pipeline, round } }
+  await (dueAt > world.clock.now() ? world.bus.publishAt(event, dueAt) : world.bus.publish(event))
+}
+
+/** Writes down that one of a round's jobs is terminal; ends the round with its last one. */
+export async function endChunk(
+  world: World,
+  pipeline: string,
+  { runId, round, chunk }: { runId: string; round: number; chunk: number },
+  status: string,
+): Promise<void> {
+  const outcome = await world.records.update(
+    recordKeys.round(runId, round),
+    { set: { [`end${chunk}`]: status } },
+    [{ state: { present: true } }],
+  )
+  if (outcome.ok) await closeRound(world, pipeline, fromItem<RoundRecord>(outcome.item))
+}
+
+/** Ends a round all of whose jobs are terminal, and opens settle's door. Repeating it is harmless. */
+export async function closeRound(world: World, pipeline: string, record: RoundRecord): Promise<void> {
+  const { runId, round, state } = record
+  const chunks = Array.from({ length: chunksOf(record.partitions) }, (_, chunk) => record[`end${chunk}`])
+  const submitted = state === RoundState.RUNNING || state === RoundState.ENDED
+  if (!submitted || chunks.some(end => end === undefined)) return
+  const change = { set: { state: RoundState.ENDED } }
+  await world.records.update(recordKeys.round(runId, round), change, allows(roundTable, 'ended'))
+  await world.bus.publish({ type: EventType.roundEnded, detail: { runId, pipeline, round } })
+}

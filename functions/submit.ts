@@ -1,0 +1,115 @@
+/** A round is due: the only room that calls SubmitJob. */
+
+import type { RunDocument } from '../shared/documents.ts'
+import { stateKeys } from '../shared/documents.ts'
+import { parseOwnEvent } from '../shared/events.ts'
+import { childEnvironment, type JobTie, jobName } from '../shared/jobname.ts'
+import { after, runTable } from '../shared/lifecycle.ts'
+import {
+  childrenPerArrayMax,
+  fromItem,
+  type RoundRecord,
+  type RunRecord,
+  recordKeys,
+} from '../shared/records.ts'
+import { RoundState } from '../shared/vocabulary.ts'
+import type { World } from '../shared/world.ts'
+import { eventDoor } from './doorway/doors.ts'
+import { readDocument } from './steps/documents.ts'
+import { chunksOf, closeRound, loadRound, loadRun, moveRun, publishRoundDue } from './steps/rounds.ts'
+
+/** A submit that has not finished within this time has died; another may take over. */
+export const submitLeaseMs = 2 * 60 * 1000
+
+export const handler = eventDoor('submit', submit)
+
+export async function submit(world: World, event: unknown): Promise<void> {
+  const { runId, round } = parseOwnEvent(event)
+  const run = await loadRun(world, runId)
+  const record = await loadRound(world, runId, round ?? 0)
+  if (!run || !record || run.round !== round) return world.log.info('not the newest round', { runId, round })
+  if (record.dueAt > world.clock.now()) return publishRoundDue(world, run, record.dueAt)
+  const claimed = await claimRound(world, run, record)
+  if (claimed) await submitChunks(world, run, claimed, record.state === RoundState.SUBMITTING)
+  await finishSubmit(world, run)
+}
+
+/** `undefined` where the round is another's or has gone further. */
+async function claimRound(
+  world: World,
+  run: RunRecord,
+  record: RoundRecord,
+): Promise<RoundRecord | undefined> {
+  if (after(runTable, run.state, 'submitted') === undefined) return undefined
+  const now = world.clock.now()
+  const outcome = await world.records.update(
+    recordKeys.round(record.runId, record.round),
+    { set: { state: RoundState.SUBMITTING, claimedAt: now } },
+    [
+      { state: { is: RoundState.WAITING } },
+      { state: { is: RoundState.SUBMITTING }, claimedAt: { atMost: now - submitLeaseMs } },
+    ],
+  )
+  return outcome.ok ? fromItem<RoundRecord>(outcome.item) : undefined
+}
+
+async function submitChunks(
+  world: World,
+  run: RunRecord,
+  record: RoundRecord,
+  resumed: boolean,
+): Promise<void> {
+  const ref = { bucket: world.config.buckets.state, key: stateKeys.run(run.runId) }
+  const document = await readDocument<RunDocument>(world.objects, ref)
+  for (let chunk = 0; chunk < chunksOf(record.partitions); chunk++) {
+    if (record[`job${chunk}`] !== undefined) continue
+    const tie = { runId: run.runId, round: record.round, chunk }
+    const size = Math.min(childrenPerArrayMax, record.partitions - chunk * childrenPerArrayMax)
+    const jobId =
+      (resumed ? await findLost(world, document, tie) : undefined) ??
+      (await submitOne(world, document, tie, size))
+    await world.records.update(recordKeys.round(run.runId, record.round), { set: { [`job${chunk}`]: jobId } })
+    world.log.info('submitted', { runId: run.runId, round: record.round, jobId, size })
+  }
+  const key = recordKeys.round(run.runId, record.round)
+  const mine = [{ state: { is: RoundState.SUBMITTING }, claimedAt: { is: record.claimedAt ?? 0 } }]
+  await world.records.update(key, { set: { state: RoundState.RUNNING } }, mine)
+}
+
+/** SubmitJob has no client token: on doubt, look for what an interrupted submit may have left. */
+async function findLost(world: World, { pipeline }: RunDocument, tie: JobTie): Promise<string | undefined> {
+  const [newest] = await world.jobs.find(jobName(pipeline.name, tie), world.config.jobQueue)
+  return newest?.jobId
+}
+
+async function submitOne(
+  world: World,
+  { pipeline }: RunDocument,
+  tie: JobTie,
+  size: number,
+): Promise<string> {
+  const { vcpus, memoryMiB, timeoutMinutes } = pipeline.job
+  const { jobId } = await world.jobs.submit({
+    name: jobName(pipeline.name, tie),
+    size,
+    queue: world.config.jobQueue,
+    definition: world.config.jobDefinition,
+    environment: {
+      ...childEnvironment(tie),
+      MILLRACE_VCPUS: String(vcpus),
+      MILLRACE_MEMORY_MIB: String(memoryMiB),
+    },
+    vcpus,
+    memoryMiB,
+    timeoutSeconds: timeoutMinutes * 60,
+  })
+  return jobId
+}
+
+/** Also heals a submit that died between its last writes: the jobs run, the run does not say so yet. */
+async function finishSubmit(world: World, run: RunRecord): Promise<void> {
+  const record = await loadRound(world, run.runId, run.round)
+  if (record?.state !== RoundState.RUNNING && record?.state !== RoundState.ENDED) return
+  await moveRun(world, run, 'submitted')
+  await closeRound(world, run.pipeline, record)
+}

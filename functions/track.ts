@@ -1,0 +1,32 @@
+/** Batch said something: record it, in any order, any number of times. */
+import { type JobEnd, parseJobEnd } from '../shared/events.ts'
+import { JobStatus } from '../shared/vocabulary.ts'
+import type { World } from '../shared/world.ts'
+import { queueDoor } from './doorway/doors.ts'
+import { partitionOf, recordLoss } from './steps/losses.ts'
+import { endChunk, loadRun } from './steps/rounds.ts'
+
+export const handler = queueDoor('track', track)
+
+export async function track(world: World, event: unknown): Promise<void> {
+  const end = parseJobEnd(event)
+  if (!end) return
+  const run = await loadRun(world, end.tie.runId)
+  if (!run) return world.log.warn('a job of a run that we do not know', { ...end.tie, jobId: end.jobId })
+  if (!end.isParent && end.status === JobStatus.FAILED) await trackLoss(world, end)
+  if (end.index === undefined) await endChunk(world, run.pipeline, end.tie, end.status)
+}
+
+async function trackLoss(world: World, end: JobEnd): Promise<void> {
+  const { runId, round } = end.tie
+  const partition = await partitionOf(world, end.tie, end.index ?? 0)
+  if (partition === undefined) return
+  await recordLoss(world, { runId, partition, round, jobId: end.jobId }, end)
+  world.log.warn('a child failed', {
+    runId,
+    partition,
+    round,
+    reason: end.statusReason,
+    exitCode: end.exitCode,
+  })
+}

@@ -1,0 +1,124 @@
+/** What the doorways are handed: EventBridge envelopes, read once, tolerant of what they do not know. Pure. */
+import { z } from 'zod'
+import { MillraceError } from './errors.ts'
+import { type JobTie, parseJobName } from './jobname.ts'
+import type { SourceObject } from './records.ts'
+import { EventType, JobStatus, ownSource } from './vocabulary.ts'
+
+/** What EventBridge wraps around every event. */
+export interface Envelope {
+  id: string
+  source: string
+  'detail-type': string
+  time: string
+  detail: unknown
+}
+
+const objectCreated = z.object({
+  source: z.literal('aws.s3'),
+  'detail-type': z.literal('Object Created'),
+  detail: z.object({
+    bucket: z.object({ name: z.string() }),
+    object: z.object({
+      key: z.string(),
+      size: z.number().int().min(0),
+      etag: z.string(),
+      'version-id': z.string().optional(),
+      sequencer: z.string().optional(),
+    }),
+  }),
+})
+
+/** A dropped object and what sets it apart from any other drop of the same key. */
+export interface Drop {
+  source: SourceObject
+  /** The version id, or etag and sequencer where the bucket keeps no versions. */
+  identity: string
+}
+
+/** EventBridge keys are raw (direct S3 notifications are not). Errors: MALFORMED. */
+export function parseObjectCreated(event: unknown): Drop {
+  const { detail } = parse(objectCreated, event, 'an S3 Object Created event')
+  const { key, size, etag, sequencer } = detail.object
+  const version = detail.object['version-id']
+  return {
+    source: { bucket: detail.bucket.name, key, bytes: size, etag, ...(version ? { version } : {}) },
+    identity: version ?? `${etag}+${sequencer ?? ''}`,
+  }
+}
+
+const jobStateChange = z.object({
+  source: z.literal('aws.batch'),
+  'detail-type': z.literal('Batch Job State Change'),
+  detail: z.object({
+    jobId: z.string(),
+    jobName: z.string(),
+    status: z.enum(Object.values(JobStatus)),
+    statusReason: z.string().optional(),
+    arrayProperties: z
+      .object({ index: z.number().int().optional(), size: z.number().int().optional() })
+      .optional(),
+    container: z.object({ exitCode: z.number().int().optional(), reason: z.string().optional() }).optional(),
+  }),
+})
+
+export interface JobEnd {
+  tie: JobTie
+  jobId: string
+  status: JobStatus
+  /** Of a child; absent for a parent and for a plain job. */
+  index?: number
+  isParent: boolean
+  statusReason?: string
+  reason?: string
+  exitCode?: number
+}
+
+/** `undefined` for a job that is not ours or not terminal. Errors: MALFORMED. */
+export function parseJobEnd(event: unknown): JobEnd | undefined {
+  const { detail } = parse(jobStateChange, event, 'a Batch Job State Change event')
+  const tie = parseJobName(detail.jobName)
+  if (tie === undefined || !terminalJob(detail.status)) return undefined
+  const { index, size } = detail.arrayProperties ?? {}
+  return {
+    tie,
+    jobId: detail.jobId,
+    status: detail.status,
+    isParent: size !== undefined && index === undefined,
+    ...(index === undefined ? {} : { index }),
+    ...(detail.statusReason === undefined ? {} : { statusReason: detail.statusReason }),
+    ...(detail.container?.reason === undefined ? {} : { reason: detail.container.reason }),
+    ...(detail.container?.exitCode === undefined ? {} : { exitCode: detail.container.exitCode }),
+  }
+}
+
+export function terminalJob(status: JobStatus): boolean {
+  return status === JobStatus.SUCCEEDED || status === JobStatus.FAILED
+}
+
+const own = z.object({
+  source: z.literal(ownSource),
+  'detail-type': z.enum(Object.values(EventType)),
+  detail: z.object({
+    runId: z.string(),
+    pipeline: z.string(),
+    round: z.number().int().optional(),
+    state: z.string().optional(),
+  }),
+})
+
+export type OwnDetail = z.output<typeof own>['detail']
+
+/** Errors: MALFORMED. */
+export function parseOwnEvent(event: unknown): OwnDetail {
+  return parse(own, event, 'an event of our own bus').detail
+}
+
+function parse<Schema extends z.ZodType>(schema: Schema, event: unknown, what: string): z.output<Schema> {
+  const result = schema.safeParse(event)
+  if (result.success) return result.data
+  const faults = result.error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`).join('; ')
+  throw new MillraceError('MALFORMED', `Not ${what}: ${faults}`, {
+    remedy: 'It is kept in the dead-letter queue; look which rule or test sent it.',
+  })
+}
