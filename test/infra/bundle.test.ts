@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { isBuiltin } from 'node:module'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { bundleFunctions, checkPipelines } from '../../infra/bundle.ts'
+import { isError } from '../../shared/errors.ts'
+import { functionNames } from '../../shared/vocabulary.ts'
+
+const root = path.resolve(import.meta.dirname, '../..')
+const functionsDir = path.join(import.meta.dirname, 'fixtures/functions')
+const pipelinesDir = path.join(import.meta.dirname, 'fixtures/pipelines')
+/** Lambda reads a bundle whole at every cold start: this is the most we let it read. */
+const bundleBytesMax = 1536 * 1024
+
+let scratch = ''
+before(async () => {
+  scratch = await mkdtemp(path.join(tmpdir(), 'millrace-bundle-'))
+})
+after(() => rm(scratch, { recursive: true, force: true }))
+
+/** A folder with one file of that content. */
+async function folderWith(name: string, content: string): Promise<string> {
+  const dir = await mkdtemp(path.join(scratch, 'in-'))
+  await writeFile(path.join(dir, name), content)
+  return dir
+}
+
+async function handlerOf(file: string): Promise<() => unknown> {
+  return (await import(pathToFileURL(file).href)).handler
+}
+
+describe('bundling the functions', () => {
+  it('makes one module of each, with the pipelines compiled in and the map beside it', async () => {
+    const outDir = path.join(scratch, 'one-each')
+    const bundles = await bundleFunctions({ functionsDir, pipelinesDir, outDir })
+    assert.deepEqual(bundles.map(({ name }) => name).toSorted(), ['echo', 'queue'])
+    assert.deepEqual((await readdir(outDir)).toSorted(), [
+      'echo.mjs',
+      'echo.mjs.map',
+      'queue.mjs',
+      'queue.mjs.map',
+    ])
+    const handler = await handlerOf(path.join(outDir, 'echo.mjs'))
+    assert.deepEqual(handler(), ['orders.ts', 'visits.ts'])
+  })
+
+  it('can load packages that call require, and needs nothing beside the file', async () => {
+    const outDir = path.join(scratch, 'commonjs')
+    await bundleFunctions({ functionsDir, pipelinesDir, outDir })
+    const handler = await handlerOf(path.join(outDir, 'queue.mjs'))
+    assert.equal(await handler(), 'false us-east-1')
+    const code = await readFile(path.join(outDir, 'queue.mjs'), 'utf8')
+    const outside = [...code.matchAll(/\bfrom\s*"([^"]+)"/g)].map(([, from]) => from ?? '')
+    assert.deepEqual(
+      outside.filter(from => !from.startsWith('node:') && !isBuiltin(from)),
+      [],
+    )
+  })
+
+  it('leaves nothing of an earlier build behind', async () => {
+    const outDir = await folderWith('gone.mjs', 'export const handler = 0')
+    await bundleFunctions({ functionsDir, pipelinesDir, outDir })
+    assert.ok(!(await readdir(outDir)).includes('gone.mjs'))
+  })
+
+  it('cannot take in code of the local stack', async () => {
+    const world = path.join(root, 'local/event-pattern.ts')
+    const bad = await folderWith(
+      'bad.ts',
+      `import * as local from ${JSON.stringify(world)}\nexport const handler = () => local`,
+    )
+    await assert.rejects(
+      bundleFunctions({ functionsDir: bad, pipelinesDir, outDir: path.join(scratch, 'out') }),
+      /local\/ does not belong in a function/,
+    )
+  })
+
+  it('cannot take in SQLite or DuckDB', async () => {
+    for (const specifier of ['node:sqlite', '@duckdb/node-api']) {
+      const bad = await folderWith(
+        'bad.ts',
+        `import * as it from '${specifier}'\nexport const handler = () => it`,
+      )
+      await assert.rejects(
+        bundleFunctions({ functionsDir: bad, pipelinesDir, outDir: path.join(scratch, 'out') }),
+        /belongs to the worker and the local stack/,
+      )
+    }
+  })
+
+  it('refuses a folder without functions', async () => {
+    const empty = await mkdtemp(path.join(scratch, 'empty-'))
+    await assert.rejects(
+      bundleFunctions({ functionsDir: empty, pipelinesDir, outDir: path.join(scratch, 'out') }),
+      error => isError(error, 'CONFIG_INVALID'),
+    )
+  })
+})
+
+describe('the pipelines that are compiled in', () => {
+  it('can lie in any folder and import the package by its name', async () => {
+    assert.deepEqual(await checkPipelines(pipelinesDir), ['orders', 'visits'])
+  })
+
+  it('cannot be invalid: every fault is said before anything is built', async () => {
+    const dir = await folderWith(
+      'bad.ts',
+      `export default { name: 'Bad', source: { prefix: 'x/', format: 'csv' }, sql: 1 }`,
+    )
+    await assert.rejects(checkPipelines(dir), error => {
+      assert.ok(isError(error, 'PIPELINE_INVALID'))
+      assert.deepEqual(error.faults.map(({ path: where }) => where).toSorted(), [
+        'name',
+        'output',
+        'sql',
+        'work',
+      ])
+      return true
+    })
+  })
+
+  it('cannot share a name', async () => {
+    const dir = await folderWith('again.ts', await readFile(path.join(pipelinesDir, 'orders.ts'), 'utf8'))
+    await writeFile(path.join(dir, 'orders.ts'), await readFile(path.join(pipelinesDir, 'orders.ts'), 'utf8'))
+    await assert.rejects(checkPipelines(dir), /Two pipelines are named orders/)
+  })
+
+  it('cannot be none', async () => {
+    const empty = await mkdtemp(path.join(scratch, 'empty-'))
+    await assert.rejects(checkPipelines(empty), error => isError(error, 'CONFIG_INVALID'))
+  })
+})
+
+describe('the real functions', () => {
+  it('each become a small bundle with a handler', async () => {
+    const outDir = path.join(scratch, 'real')
+    const bundles = await bundleFunctions({
+      functionsDir: path.join(root, 'functions'),
+      pipelinesDir,
+      outDir,
+    })
+    assert.deepEqual(bundles.map(({ name }) => name).toSorted(), [...functionNames].toSorted())
+    for (const { name, bytes } of bundles) {
+      assert.ok(bytes < bundleBytesMax, `${name} has ${bytes} bytes`)
+      assert.equal(typeof (await handlerOf(path.join(outDir, `${name}.mjs`))), 'function', name)
+    }
+  })
+})
