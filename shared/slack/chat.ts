@@ -77,7 +77,7 @@ function byToken(botToken: string, apiUrl: string | undefined): Post {
         logger: silent,
         fetch,
       })
-      const { ts } = await client.apiCall('chat.postMessage', {
+      const { ts }: { ts?: unknown } = await client.apiCall('chat.postMessage', {
         channel: message.channel,
         text: message.text,
         blocks: message.blocks,
