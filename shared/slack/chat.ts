@@ -77,7 +77,7 @@ function byToken(botToken: string, apiUrl: string | undefined): Post {
         logger: silent,
         fetch,
       })
-      const { ts }: { ts?: unknown } = await client.apiCall('chat.postMessage', {
+      const answer: object = await client.apiCall('chat.postMessage', {
         channel: message.channel,
         text: message.text,
         blocks: message.blocks,
@@ -85,7 +85,7 @@ function byToken(botToken: string, apiUrl: string | undefined): Post {
         unfurl_links: false,
         unfurl_media: false,
       })
-      return typeof ts === 'string' ? { ts } : {}
+      return 'ts' in answer ? { ts: String(answer.ts) } : {}
     })
 }
 
