@@ -1,0 +1,57 @@
+/** What each role may do, action by action: a change here is a change of what a stolen credential can do. */
+const traced = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments']
+const logged = ['logs:CreateLogStream', 'logs:PutLogEvents']
+const records = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem']
+const polled = ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']
+const wait = ['iam:PassRole', 'scheduler:CreateSchedule']
+const askBatch = ['batch:DescribeJobs', 'batch:ListJobs']
+const everyFunction = [...traced, ...logged, ...records, 'events:PutEvents']
+const direct = [...everyFunction, 'sqs:SendMessage']
+const readState = ['s3:GetObject', 's3:ListBucket']
+const onOutput = ['s3:DeleteObject', 's3:GetObject', 's3:ListBucket', 's3:PutObject']
+// The worker's
+const onDrops = ['s3:GetObject', 's3:GetObjectVersion']
+const onState = ['s3:GetObject', 's3:PutObject']
+const writeOutput = ['s3:AbortMultipartUpload', 's3:DeleteObject', 's3:PutObject']
+
+const unsorted: Record<string, string[]> = {
+  PartitionRole: [...everyFunction, ...polled, ...onDrops, ...onState, 's3:ListBucket'],
+  SubmitRole: [...direct, ...readState, ...wait, ...askBatch, 'batch:SubmitJob'],
+  TrackRole: [...everyFunction, ...polled, ...readState],
+  SettleRole: [
+    ...direct,
+    ...wait,
+    ...askBatch,
+    'batch:TerminateJob',
+    ...readState,
+    's3:PutObject',
+    ...onOutput,
+  ],
+  NotifyRole: [...direct, ...readState, 'secretsmanager:GetSecretValue'],
+  ReconcileRole: [...direct, ...readState, ...wait, ...askBatch],
+  SchedulerRole: ['events:PutEvents'],
+  ReconcileScheduleRole: ['lambda:InvokeFunction'],
+  InstanceRole: [],
+  ExecutionRole: [
+    ...logged,
+    'ecr:GetAuthorizationToken',
+    'ecr:BatchCheckLayerAvailability',
+    'ecr:BatchGetImage',
+    'ecr:GetDownloadUrlForLayer',
+  ],
+  JobRole: [
+    ...onDrops,
+    ...onState,
+    ...writeOutput,
+    's3:ListBucket',
+    'dynamodb:GetItem',
+    'dynamodb:UpdateItem',
+  ],
+}
+
+export const roleActions = Object.fromEntries(
+  Object.entries(unsorted).map(([role, actions]) => [role, actions.toSorted()]),
+)
+
+/** AWS knows no resource for these. Source: the service authorization reference. */
+export const starResources = ['batch:DescribeJobs', 'batch:ListJobs', 'ecr:GetAuthorizationToken', ...traced]

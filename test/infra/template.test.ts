@@ -1,0 +1,487 @@
+import assert from 'node:assert/strict'
+import { access, readFile, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { compilePattern } from '../../local/event-pattern.ts'
+import { configFrom } from '../../shared/config.ts'
+import { classify } from '../../shared/failure.ts'
+import { functionNames } from '../../shared/vocabulary.ts'
+import {
+  at,
+  idOf,
+  type Node,
+  ofType,
+  type Packaged,
+  packageService,
+  resource,
+  type Template,
+  walk,
+} from './packaged.ts'
+import { roleActions, starResources } from './roles.ts'
+
+const root = path.resolve(import.meta.dirname, '../..')
+let packaged: Packaged
+let template: Template
+before(async () => {
+  packaged = await packageService()
+  template = packaged.template
+})
+after(() => rm(packaged.dir, { recursive: true, force: true }))
+
+const functionId = (name: string): string => `${name[0]?.toUpperCase()}${name.slice(1)}LambdaFunction`
+const functionOf = (name: string): Node => resource(template, functionId(name), 'AWS::Lambda::Function')
+const queue = (id: string): Node => resource(template, id, 'AWS::SQS::Queue')
+
+const definition = (): Node => resource(template, 'JobDefinition', 'AWS::Batch::JobDefinition')
+const keys = (schema: unknown): unknown[] => (schema as Node[]).map(({ AttributeName }) => AttributeName)
+const roles = (): [string, Node][] =>
+  ofType(template, 'AWS::IAM::Role').map(([id, { Properties }]) => [id, Properties])
+
+/** The function that works what is sent to this queue or function. */
+function workedBy(target: string): string {
+  const [, mapping] =
+    ofType(template, 'AWS::Lambda::EventSourceMapping').find(
+      ([, { Properties }]) => idOf(Properties.EventSourceArn) === target,
+    ) ?? []
+  const id = mapping === undefined ? target : idOf(mapping.Properties.FunctionName)
+  return functionNames.find(name => functionId(name) === id) ?? id
+}
+
+/** Actions and resources of a role's statements, conditional ones included. */
+function statements(role: Node): { Effect: string; Action: string[]; Resource: unknown[] }[] {
+  const documents = (role.Policies ?? []) as { PolicyDocument: { Statement: Node[] } }[]
+  return documents
+    .flatMap(({ PolicyDocument }) => PolicyDocument.Statement)
+    .map(statement => (statement['Fn::If'] as Node[] | undefined)?.[1] ?? statement)
+    .map(statement => ({
+      Effect: String(statement.Effect),
+      Action: [statement.Action].flat() as string[],
+      Resource: [statement.Resource].flat(),
+    }))
+}
+
+describe('the template', () => {
+  it('refers to nothing that is not in it', () => {
+    const known = new Set(Object.keys(template.Resources))
+    const lost: string[] = []
+    for (const { where, value } of walk(template)) {
+      const node = value as Node
+      const sub = [at(value, 'Fn::Sub')].flat()[0]
+      const named = [
+        ...(typeof at(value, 'Ref') === 'string' ? [at(value, 'Ref')] : []),
+        ...(Array.isArray(at(value, 'Fn::GetAtt')) ? [(node['Fn::GetAtt'] as string[])[0]] : []),
+        ...(typeof sub === 'string' ? [...sub.matchAll(/\$\{([\w:]+)[^}]*\}/g)].map(([, id]) => id) : []),
+      ] as string[]
+      lost.push(
+        ...named
+          .filter(id => !id.startsWith('AWS::') && !known.has(id))
+          .map(id => `${where.join('.')}: ${id}`),
+      )
+    }
+    for (const [id, { DependsOn = [], Condition }] of Object.entries(template.Resources)) {
+      lost.push(
+        ...[DependsOn]
+          .flat()
+          .filter(other => !known.has(other))
+          .map(other => `${id} waits for ${other}`),
+      )
+      if (Condition !== undefined && !(Condition in template.Conditions)) lost.push(`${id} if ${Condition}`)
+    }
+    assert.deepEqual(lost, [])
+  })
+
+  it('leaves no variable of serverless unfilled', () => {
+    assert.deepEqual(JSON.stringify(template).match(/\$\{(param|self|sls|opt|file|env):[^}]*\}/g), null)
+  })
+
+  it('tells a CLI where everything is', () => {
+    for (const output of [
+      'Table',
+      'DropsBucket',
+      'StateBucket',
+      'OutputBucket',
+      'Bus',
+      'JobQueue',
+      'JobDefinition',
+    ]) {
+      assert.ok(template.Outputs[output]?.Value, output)
+    }
+  })
+})
+
+describe('the functions', () => {
+  it('are those of the vocabulary, in the order of the flow', () => {
+    const ids = ofType(template, 'AWS::Lambda::Function').map(([id]) => id)
+    assert.deepEqual(ids, functionNames.map(functionId))
+  })
+
+  it('run on arm64 and Node 24, traced, with a time limit and a size of their own', () => {
+    for (const name of functionNames) {
+      const declared = functionOf(name)
+      assert.equal(declared.Runtime, 'nodejs24.x')
+      assert.deepEqual(declared.Architectures, ['arm64'])
+      assert.deepEqual(declared.TracingConfig, { Mode: 'Active' })
+      assert.equal(declared.Handler, `dist/${name}.handler`)
+      assert.ok(Number(declared.Timeout) >= 30 && Number(declared.Timeout) <= 900, name)
+      assert.ok(Number(declared.MemorySize) >= 512, name)
+    }
+  })
+
+  it('are packaged alone: no source, no map, no package, no dotfile', () => {
+    for (const name of functionNames) assert.deepEqual(packaged.zips[name], [`dist/${name}.mjs`])
+  })
+
+  it('get exactly the environment that the configuration reads', () => {
+    for (const name of functionNames) {
+      const set = at(functionOf(name), 'Environment.Variables') as Node
+      assert.deepEqual(
+        Object.keys(set)
+          .filter(key => key.startsWith('MILLRACE_'))
+          .toSorted(),
+        variablesRead(set),
+      )
+      assert.equal(set.POWERTOOLS_SERVICE_NAME, 'millrace')
+      assert.ok(set.POWERTOOLS_METRICS_NAMESPACE)
+    }
+  })
+
+  it('have a log group that forgets', () => {
+    const groups = ofType(template, 'AWS::Logs::LogGroup')
+    const names = groups.map(([, { Properties }]) => Properties.LogGroupName)
+    for (const name of functionNames)
+      assert.ok(names.includes(`/aws/lambda/${functionOf(name).FunctionName}`), name)
+    for (const [id, { Properties }] of groups) assert.ok(Number(Properties.RetentionInDays) > 0, id)
+  })
+})
+
+/** The names that configFrom asks for, without those of the local stage. */
+function variablesRead(set: Node): string[] {
+  const read = new Set<string>()
+  const spy = new Proxy({} as Record<string, string>, {
+    get: (_, name: string) => {
+      read.add(name)
+      return set[name] === undefined ? undefined : 'set'
+    },
+  })
+  configFrom(spy)
+  return [...read].filter(name => !['MILLRACE_DATA_DIR', 'MILLRACE_PIPELINES_DIR'].includes(name)).toSorted()
+}
+
+describe('what fails', () => {
+  const deadLetterQueues = ['DropsDlq', 'JobsDlq', 'FunctionsDlq']
+
+  it('is kept: every queue that is worked has a dead-letter queue that keeps as long', () => {
+    const worked = ofType(template, 'AWS::SQS::Queue').filter(([id]) => !deadLetterQueues.includes(id))
+    assert.deepEqual(worked.map(([id]) => id).toSorted(), ['DropsQueue', 'JobsQueue'])
+    for (const [id, { Properties }] of worked) {
+      const dead = idOf(at(Properties, 'RedrivePolicy.deadLetterTargetArn'))
+      assert.ok(deadLetterQueues.includes(dead), id)
+      assert.ok(Number(at(Properties, 'RedrivePolicy.maxReceiveCount')) >= 3, id)
+      assert.ok(Number(queue(dead).MessageRetentionPeriod) >= Number(Properties.MessageRetentionPeriod), id)
+    }
+  })
+
+  it('in a batch is only its own message, and comes again after the function must have ended', () => {
+    const mappings = ofType(template, 'AWS::Lambda::EventSourceMapping')
+    assert.equal(mappings.length, 2)
+    for (const [id, { Properties }] of mappings) {
+      assert.deepEqual(Properties.FunctionResponseTypes, ['ReportBatchItemFailures'], id)
+      const timeout = Number(
+        resource(template, idOf(Properties.FunctionName), 'AWS::Lambda::Function').Timeout,
+      )
+      assert.ok(Number(queue(idOf(Properties.EventSourceArn)).VisibilityTimeout) >= 6 * timeout, id)
+    }
+  })
+
+  it('to be delivered by a rule is kept', () => {
+    for (const [id, { Properties }] of ofType(template, 'AWS::Events::Rule')) {
+      for (const target of Properties.Targets as Node[]) {
+        assert.ok(deadLetterQueues.includes(idOf(at(target, 'DeadLetterConfig.Arn'))), id)
+      }
+    }
+  })
+
+  it('in a function that is called directly is tried again, then kept', () => {
+    const configurations = ofType(template, 'AWS::Lambda::EventInvokeConfig').map(
+      ([, { Properties }]) => Properties,
+    )
+    const direct = functionNames.filter(name => !['partition', 'track'].includes(name))
+    assert.deepEqual(
+      configurations.map(({ FunctionName }) => idOf(FunctionName)),
+      direct.map(functionId),
+    )
+    for (const configuration of configurations) {
+      assert.equal(configuration.MaximumRetryAttempts, 2)
+      assert.equal(idOf(at(configuration, 'DestinationConfig.OnFailure.Destination')), 'FunctionsDlq')
+    }
+  })
+
+  it('can reach its queue: events may send there, and only for our own rules', () => {
+    const policies = ofType(template, 'AWS::SQS::QueuePolicy').map(([, { Properties }]) => Properties)
+    assert.deepEqual(policies.flatMap(({ Queues }) => (Queues as unknown[]).map(idOf)).toSorted(), [
+      'DropsDlq',
+      'DropsQueue',
+      'FunctionsDlq',
+      'JobsDlq',
+      'JobsQueue',
+    ])
+    for (const policy of policies) {
+      const [statement] = at(policy, 'PolicyDocument.Statement') as Node[]
+      assert.deepEqual(statement?.Principal, { Service: 'events.amazonaws.com' })
+      assert.equal(statement?.Action, 'sqs:SendMessage')
+      assert.match(JSON.stringify(statement?.Condition), /^\{"Arn(Equals|Like)":\{"aws:SourceArn":/)
+    }
+  })
+})
+
+describe('what is kept', () => {
+  it('is encrypted, private and sent over TLS only', () => {
+    const buckets = ofType(template, 'AWS::S3::Bucket')
+    const tlsOnly = ofType(template, 'AWS::S3::BucketPolicy')
+      .filter(([, { Properties }]) => JSON.stringify(Properties).includes('aws:SecureTransport'))
+      .map(([, { Properties }]) => idOf(Properties.Bucket))
+    for (const [id, { Properties }] of buckets) {
+      assert.ok(at(Properties, 'BucketEncryption.ServerSideEncryptionConfiguration'), id)
+      const shut = Object.values(Properties.PublicAccessBlockConfiguration as Node)
+      assert.deepEqual(shut, [true, true, true, true], id)
+      assert.ok(tlsOnly.includes(id), id)
+    }
+    for (const [id, { Properties }] of ofType(template, 'AWS::SQS::Queue')) {
+      assert.equal(Properties.SqsManagedSseEnabled, true, id)
+    }
+  })
+
+  it('outlives the stack, and abandoned uploads do not', () => {
+    for (const id of ['Table', 'DropsBucket', 'StateBucket', 'OutputBucket', 'Repository']) {
+      assert.equal(template.Resources[id]?.DeletionPolicy, 'Retain', id)
+    }
+    for (const id of ['DropsBucket', 'StateBucket', 'OutputBucket']) {
+      const rules = at(template.Resources[id], 'Properties.LifecycleConfiguration.Rules') as Node[]
+      assert.ok(
+        rules.some(rule => rule.AbortIncompleteMultipartUpload),
+        id,
+      )
+    }
+  })
+
+  it('in the drops bucket has versions, and says so to EventBridge', () => {
+    const drops = resource(template, 'DropsBucket', 'AWS::S3::Bucket')
+    assert.equal(at(drops, 'VersioningConfiguration.Status'), 'Enabled')
+    assert.equal(at(drops, 'NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled'), true)
+  })
+
+  it('in the table can be restored, costs nothing while idle, and is found by the two indexes', () => {
+    const table = resource(template, 'Table', 'AWS::DynamoDB::Table')
+    assert.equal(table.BillingMode, 'PAY_PER_REQUEST')
+    assert.deepEqual(table.SSESpecification, { SSEEnabled: true })
+    assert.equal(at(table, 'PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled'), true)
+    assert.deepEqual(keys(table.KeySchema), ['pk', 'sk'])
+    const indexes = table.GlobalSecondaryIndexes as Node[]
+    assert.deepEqual(
+      indexes.map(index => [index.IndexName, keys(index.KeySchema), at(index, 'Projection.ProjectionType')]),
+      [
+        ['open', ['open', 'openSk'], 'ALL'],
+        ['pipeline', ['pipeline', 'pipelineSk'], 'ALL'],
+      ],
+    )
+  })
+})
+
+describe('what each part may do', () => {
+  it('is a role of its own for every function', () => {
+    const used = functionNames.map(name => idOf(functionOf(name).Role))
+    assert.deepEqual(
+      used,
+      functionNames.map(name => functionId(name).replace('LambdaFunction', 'Role')),
+    )
+  })
+
+  it('is exactly what it calls, action by action', () => {
+    const allowed = roles().map(([id, role]) => [
+      id,
+      statements(role)
+        .flatMap(({ Action }) => Action)
+        .toSorted(),
+    ])
+    assert.deepEqual(Object.fromEntries(allowed), roleActions)
+  })
+
+  it('is never a wildcard action, and nothing but Allow', () => {
+    for (const [id, role] of roles()) {
+      for (const { Effect, Action } of statements(role)) {
+        assert.equal(Effect, 'Allow', id)
+        assert.deepEqual(
+          Action.filter(action => !/^[a-z0-9-]+:[A-Za-z]+$/.test(action)),
+          [],
+          id,
+        )
+      }
+    }
+  })
+
+  it('is on a named resource, but for the actions that know none', () => {
+    const stars = roles().flatMap(([, role]) =>
+      statements(role).flatMap(({ Action, Resource }) => (Resource.includes('*') ? Action : [])),
+    )
+    assert.deepEqual([...new Set(stars)].toSorted(), starResources)
+  })
+
+  it('can be taken on by one service each, and comes from one managed policy at most', () => {
+    for (const [id, role] of roles()) {
+      const trusted = (at(role, 'AssumeRolePolicyDocument.Statement') as Node[]).map(
+        ({ Principal }) => Principal,
+      )
+      assert.equal(trusted.length, 1, id)
+      assert.match(
+        String(at(trusted[0], 'Service')),
+        /^(lambda|scheduler|ec2|ecs-tasks)\.amazonaws\.com$/,
+        id,
+      )
+    }
+    const managed = roles().filter(([, role]) => role.ManagedPolicyArns !== undefined)
+    assert.deepEqual(
+      managed.map(([id]) => id),
+      ['InstanceRole'],
+    )
+  })
+})
+
+describe('Batch', () => {
+  it('costs nothing while idle, and buys Spot from the pools least likely to be taken back', () => {
+    const environment = resource(template, 'ComputeEnvironment', 'AWS::Batch::ComputeEnvironment')
+    const { Type, AllocationStrategy, MinvCpus, MaxvCpus, DesiredvCpus } =
+      environment.ComputeResources as Node
+    assert.deepEqual([Type, AllocationStrategy, MinvCpus], ['SPOT', 'SPOT_PRICE_CAPACITY_OPTIMIZED', 0])
+    assert.ok(Number(MaxvCpus) > 0)
+    assert.equal(DesiredvCpus, undefined)
+    assert.equal(ofType(template, 'AWS::EC2::NatGateway').length, 0)
+  })
+
+  it('starts instances that ask for a token and encrypt their disk', () => {
+    const data = at(resource(template, 'LaunchTemplate', 'AWS::EC2::LaunchTemplate'), 'LaunchTemplateData')
+    assert.equal(at(data, 'MetadataOptions.HttpTokens'), 'required')
+    for (const device of at(data, 'BlockDeviceMappings') as Node[])
+      assert.equal(at(device, 'Ebs.Encrypted'), true)
+  })
+
+  it('retries what Spot took back and nothing else', () => {
+    const { Attempts, EvaluateOnExit } = definition().RetryStrategy as {
+      Attempts: number
+      EvaluateOnExit: Node[]
+    }
+    assert.equal(Attempts, 5)
+    assert.ok(EvaluateOnExit.length <= 5)
+    assert.deepEqual(EvaluateOnExit.at(-1), { OnReason: '*', Action: 'EXIT' })
+    for (const { OnStatusReason, Action, ...rest } of EvaluateOnExit.slice(0, -1)) {
+      assert.deepEqual(rest, {})
+      assert.equal(Action, 'RETRY')
+      // What Batch accepts as a pattern: letters, digits, dot, colon, white space and one trailing star.
+      assert.match(String(OnStatusReason), /^[\w.:\s]+\*?$/)
+      assert.equal(classify({ statusReason: String(OnStatusReason) }), 'SPOT_RECLAIMED')
+    }
+  })
+
+  it('cancels what can never be placed, and so no run waits for ever', () => {
+    const limits = resource(template, 'JobQueue', 'AWS::Batch::JobQueue').JobStateTimeLimitActions as Node[]
+    assert.equal(limits.length, 3)
+    for (const { MaxTimeSeconds } of limits)
+      assert.ok(Number(MaxTimeSeconds) >= 600 && Number(MaxTimeSeconds) <= 86400)
+    for (const { Reason } of limits) {
+      assert.equal(
+        classify({ statusReason: `Canceled by JobStateTimeLimit action due to reason: ${Reason}` }),
+        'UNSCHEDULABLE',
+      )
+    }
+  })
+
+  it('runs the worker with the environment it reads, a signal it hears, a time limit and no privilege', async () => {
+    const container = definition().ContainerProperties as Node
+    const set = Object.fromEntries(
+      (container.Environment as Node[]).map(({ Name, Value }) => [Name, Value]),
+    ) as Node
+    assert.doesNotThrow(() => variablesRead(set))
+    assert.equal(at(container, 'LinuxParameters.InitProcessEnabled'), true)
+    assert.equal(container.Privileged, false)
+    assert.ok(Number(at(definition(), 'Timeout.AttemptDurationSeconds')) >= 60)
+    const [node, program] = container.Command as string[]
+    assert.equal(node, 'node')
+    await access(path.join(root, String(program)))
+  })
+
+  it('is known to the functions by the names it has', () => {
+    const set = at(functionOf('submit'), 'Environment.Variables') as Node
+    assert.equal(set.MILLRACE_JOB_DEFINITION, definition().JobDefinitionName)
+    assert.equal(set.MILLRACE_JOB_QUEUE, resource(template, 'JobQueue', 'AWS::Batch::JobQueue').JobQueueName)
+  })
+})
+
+describe('the rules', () => {
+  const jobQueueArn = 'arn:aws:batch:us-east-1:123456789012:job-queue/millrace-dev-spot'
+
+  /** Which functions hear of a recorded event; the queues are followed to who works them. */
+  async function heardBy(event: string, bus: 'default' | 'own'): Promise<string[]> {
+    const file = path.join(import.meta.dirname, 'fixtures/events', `${event}.json`)
+    const recorded = JSON.parse(await readFile(file, 'utf8'))
+    const rules = ofType(template, 'AWS::Events::Rule').filter(
+      ([, { Properties }]) => (Properties.EventBusName === undefined ? 'default' : 'own') === bus,
+    )
+    const targets = rules
+      .filter(([id, { Properties }]) => compilePattern(filled(Properties.EventPattern), id)(recorded))
+      .flatMap(([, { Properties }]) => (Properties.Targets as Node[]).map(({ Arn }) => idOf(Arn)))
+    return targets.map(workedBy)
+  }
+
+  function filled(pattern: unknown): unknown {
+    return JSON.parse(
+      JSON.stringify(pattern, (_, value) => {
+        if (at(value, 'Ref') === 'DropsBucket') return 'millrace-drops'
+        return at(value, 'Fn::GetAtt') && idOf(value) === 'JobQueue' ? jobQueueArn : value
+      }),
+    )
+  }
+
+  const once: [string, 'default' | 'own', string][] = [
+    ['s3-object-created', 'default', 'partition'],
+    ['s3-multipart-created', 'default', 'partition'],
+    ['batch-child-failed', 'default', 'track'],
+    ['batch-child-index-0-failed', 'default', 'track'],
+    ['batch-parent-failed', 'default', 'track'],
+    ['batch-parent-succeeded', 'default', 'track'],
+    ['batch-plain-failed', 'default', 'track'],
+    ['batch-plain-succeeded', 'default', 'track'],
+    ['own-round-due', 'own', 'submit'],
+    ['own-round-ended', 'own', 'settle'],
+    ['own-run-state-change', 'own', 'notify'],
+  ]
+  for (const [event, bus, name] of once) {
+    it(`can bring ${event} to ${name}, once`, async () => {
+      assert.deepEqual(await heardBy(event, bus), [name])
+    })
+  }
+
+  const never: [string, 'default' | 'own'][] = [
+    ['s3-object-deleted', 'default'],
+    ['s3-other-bucket-created', 'default'],
+    ['batch-child-succeeded', 'default'],
+    ['batch-child-running', 'default'],
+    ['batch-parent-pending', 'default'],
+    ['batch-plain-running', 'default'],
+    ['batch-other-queue-failed', 'default'],
+    ['batch-queue-blocked', 'default'],
+    ['foreign-round-due', 'own'],
+    ['own-round-due', 'default'],
+    ['s3-object-created', 'own'],
+  ]
+  for (const [event, bus] of never) {
+    it(`cannot wake a function with ${event} on the ${bus} bus`, async () => {
+      assert.deepEqual(await heardBy(event, bus), [])
+    })
+  }
+
+  it('wake reconcile every five minutes', () => {
+    const [schedule, ...more] = ofType(template, 'AWS::Scheduler::Schedule')
+    assert.equal(more.length, 0)
+    assert.equal(schedule?.[1].Properties.ScheduleExpression, 'rate(5 minutes)')
+    assert.equal(idOf(at(schedule?.[1].Properties, 'Target.Arn')), functionId('reconcile'))
+  })
+})
