@@ -1,8 +1,6 @@
 /** One SQLite file for what waits: messages and events due later. Several processes may have it open. */
-import { DatabaseSync } from 'node:sqlite'
-
-/** A writer waits this long for another process's transaction; none takes longer than some milliseconds. */
-const busyTimeoutMs = 10_000
+import type { DatabaseSync } from 'node:sqlite'
+import { inTransaction, openSqlite } from './sqlite.ts'
 
 const schema = `
   CREATE TABLE IF NOT EXISTS message (
@@ -34,22 +32,12 @@ const schema = `
  * a send.
  */
 export function openQueueDb(dbFile: string): DatabaseSync {
-  const db = new DatabaseSync(dbFile, { timeout: busyTimeoutMs })
-  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;')
-  inTransaction(db, () => db.exec(schema))
+  const db = openSqlite(dbFile, schema)
+  db.exec('PRAGMA synchronous = FULL')
   return db
 }
 
 /** All or nothing; within a transaction that is already open it is part of that one. */
-export function inTransaction<Result>(db: DatabaseSync, work: () => Result): Result {
-  if (db.isTransaction) return work()
-  db.exec('BEGIN IMMEDIATE')
-  try {
-    const result = work()
-    db.exec('COMMIT')
-    return result
-  } catch (error) {
-    if (db.isTransaction) db.exec('ROLLBACK')
-    throw error
-  }
+export function together<Result>(db: DatabaseSync, work: () => Result): Result {
+  return db.isTransaction ? work() : inTransaction(db, work)
 }

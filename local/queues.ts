@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { newId } from '../shared/clock.ts'
 import type { Clock } from '../shared/ports.ts'
-import { inTransaction } from './queue-db.ts'
+import { together } from './queue-db.ts'
 
 export interface Message {
   queue: string
@@ -56,7 +56,7 @@ export class Queues {
     const insert = this.#db.prepare(
       'INSERT INTO message (queue, messageId, body, sentAt, visibleAt) VALUES (?, ?, ?, ?, ?)',
     )
-    inTransaction(this.#db, () => {
+    together(this.#db, () => {
       for (const { queue, body, delayMs = 0 } of messages)
         insert.run(queue, newId(), body, now, now + delayMs)
     })
@@ -76,7 +76,7 @@ export class Queues {
   /** Oldest first, up to `max`; each is invisible for `visibilityMs` unless removed before. */
   receive(queue: string, max: number, visibilityMs: number, redrive?: Redrive): Message[] {
     if (this.waiting(queue, 1) === 0) return []
-    return inTransaction(this.#db, () => {
+    return together(this.#db, () => {
       const now = this.#clock.now()
       if (redrive !== undefined) this.#redrive(queue, redrive, now)
       const rows = this.#db
@@ -116,7 +116,7 @@ export class Queues {
   /** Done with: a receipt that was overtaken by a later receive is left alone, as in SQS. */
   remove(receipts: readonly string[]): number {
     const statement = this.#db.prepare('DELETE FROM message WHERE receipt = ?')
-    return inTransaction(this.#db, () =>
+    return together(this.#db, () =>
       receipts.reduce((removed, receipt) => removed + Number(statement.run(receipt).changes), 0),
     )
   }
@@ -130,7 +130,7 @@ export class Queues {
 
   /** Replaces a received message by another, or by none, in one step. */
   exchange(receipt: string, replacement?: Outgoing): void {
-    inTransaction(this.#db, () => {
+    together(this.#db, () => {
       if (this.remove([receipt]) > 0 && replacement !== undefined) this.send([replacement])
     })
   }

@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { MillraceError } from '../shared/errors.ts'
 import type { Clock } from '../shared/ports.ts'
 import { type Envelope, scheduledEvent } from './envelope.ts'
-import { inTransaction } from './queue-db.ts'
+import { together } from './queue-db.ts'
 import type { Queues } from './queues.ts'
 import type { Router } from './router.ts'
 import { eventQueue, type ScheduleWiring } from './wiring.ts'
@@ -64,7 +64,7 @@ export function createSchedules(
 function fireDue(db: DatabaseSync, router: Router, now: number): void {
   const select = db.prepare('SELECT * FROM due WHERE dueAt <= ? ORDER BY dueAt LIMIT ?')
   if (select.get(now, 1) === undefined) return
-  inTransaction(db, () => {
+  together(db, () => {
     for (const row of select.all(now, duePerBeatMax)) {
       router.putEvents([JSON.parse(String(row.envelope)) as Envelope], String(row.bus))
       db.prepare('DELETE FROM due WHERE name = ?').run(String(row.name))
@@ -75,7 +75,7 @@ function fireDue(db: DatabaseSync, router: Router, now: number): void {
 function fireRate(db: DatabaseSync, queues: Queues, rate: ScheduleWiring, now: number): void {
   const last = db.prepare('SELECT firedAt FROM tick WHERE name = ?').get(rate.name)
   if (last !== undefined && Number(last.firedAt) + rate.everyMs > now) return
-  inTransaction(db, () => {
+  together(db, () => {
     db.prepare('INSERT OR REPLACE INTO tick (name, firedAt) VALUES (?, ?)').run(rate.name, now)
     const body = JSON.stringify(rate.input ?? scheduledEvent(rate.name, now))
     queues.send([{ queue: eventQueue(rate.functionName), body }])

@@ -104,7 +104,11 @@ export const jobDefinitionSchema = z.object({
             OnStatusReason: z.string().optional(),
             OnReason: z.string().optional(),
             OnExitCode: z.coerce.string().optional(),
-            Action: z.string(),
+            /** Batch takes it in either case. */
+            Action: z
+              .string()
+              .toUpperCase()
+              .pipe(z.enum(['RETRY', 'EXIT'])),
           }),
         )
         .default([]),

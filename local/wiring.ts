@@ -45,7 +45,12 @@ export interface ScheduleWiring {
 /** AWS Batch's, in the words of its API. */
 export interface RetryStrategy {
   attempts: number
-  evaluateOnExit: { onStatusReason?: string; onReason?: string; onExitCode?: string; action: string }[]
+  evaluateOnExit: {
+    onStatusReason?: string
+    onReason?: string
+    onExitCode?: string
+    action: 'RETRY' | 'EXIT'
+  }[]
 }
 
 export interface Wiring {

@@ -1,0 +1,40 @@
+/** All that carries events on one machine, opened together: any process may send, only the stack receives. */
+import { mkdirSync } from 'node:fs'
+import path from 'node:path'
+import type { Config } from '../shared/config.ts'
+import type { Bus, Clock } from '../shared/ports.ts'
+import { createLocalBus } from './bus.ts'
+import { openQueueDb } from './queue-db.ts'
+import { Queues } from './queues.ts'
+import { createRouter, type Router } from './router.ts'
+import { createSchedules, type Schedules } from './schedules.ts'
+import { readWiring } from './serverless-file.ts'
+import type { Wiring } from './wiring.ts'
+
+/** Where this project lies, with its serverless.yml, functions/ and worker/. */
+export const projectDir = path.resolve(import.meta.dirname, '..')
+
+export interface Delivery {
+  wiring: Wiring
+  queues: Queues
+  router: Router
+  schedules: Schedules
+  bus: Bus
+  close(): void
+}
+
+/** Errors: CONFIG_INVALID where serverless.yml asks for what the local stack cannot do. */
+export function openDelivery(
+  config: Config,
+  clock: Clock,
+  serverlessFile = path.join(projectDir, 'serverless.yml'),
+): Delivery {
+  const wiring = readWiring(serverlessFile, config)
+  mkdirSync(config.dataDir, { recursive: true })
+  const db = openQueueDb(path.join(config.dataDir, 'queues.db'))
+  const queues = new Queues(db, clock)
+  const router = createRouter(wiring, queues)
+  const schedules = createSchedules(db, { router, queues, rates: wiring.schedules, clock })
+  const bus = createLocalBus({ router, schedules, clock, busName: config.bus })
+  return { wiring, queues, router, schedules, bus, close: () => db.close() }
+}
