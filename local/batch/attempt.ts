@@ -1,0 +1,174 @@
+/** One attempt: a real process with Batch's environment, its output in a file. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import path from 'node:path'
+import { JobStatus } from '../../shared/vocabulary.ts'
+import { setAlarm } from './alarm.ts'
+import { endAttempt } from './attempt-end.ts'
+import { type Batch, change } from './batch.ts'
+import { type InterferenceRow, takeInterferences } from './interfere.ts'
+import { computeEnvironment, logStreamName, newInstance, newTask } from './names.ts'
+import { askToStop, identityOf, killGroup } from './process.ts'
+import { findJob, type JobRow, submissionOf } from './rows.ts'
+import type { JobSpec } from './spec.ts'
+import { begunStatuses, move } from './transitions.ts'
+
+/** Between SIGTERM and SIGKILL of a job that is timed out or terminated (user guide, job timeouts). */
+export const killAfterMs = 30_000
+
+/** Why the server ended it; a process may also end of itself. */
+export type EndedBy = 'reclaim' | 'timeout' | 'termination'
+
+export interface RunningAttempt {
+  jobId: string
+  attempt: number
+  /** What it holds of the machine. */
+  vcpus: number
+  memoryMiB: number
+  startedAt: number
+  pid?: number
+  endedBy?: EndedBy
+  /** Calls off what was to be done later. */
+  callOff: (() => void)[]
+  /** The process has ended, or never began. */
+  gone: Promise<void>
+}
+
+/** `vcpus`: what it is given, at most what the machine has. */
+export function startAttempt(batch: Batch, job: JobRow, vcpus: number): void {
+  const { spec } = submissionOf(batch, job)
+  const attempt = job.attempts + 1
+  const interferences = change(batch, () => begin(batch, job, attempt))
+  const { promise: gone, resolve: isGone } = Promise.withResolvers<void>()
+  const running: RunningAttempt = {
+    gone,
+    jobId: job.jobId,
+    attempt,
+    vcpus,
+    memoryMiB: spec.memoryMiB,
+    startedAt: batch.clock.now(),
+    callOff: [],
+  }
+  batch.running.set(job.jobId, running)
+  try {
+    const child = launch(batch, job, spec, environmentOf(batch, job, attempt, interferences))
+    child.once('exit', isGone).once('error', isGone)
+    follow(batch, running, child, spec, interferences)
+  } catch (error) {
+    failedToStart(batch, running, error)
+  }
+}
+
+function begin(batch: Batch, job: JobRow, attempt: number): InterferenceRow[] {
+  batch.db.run(
+    'INSERT INTO attempts (jobId, attempt, instance, task, logStream) VALUES (?, ?, ?, ?, ?)',
+    job.jobId,
+    attempt,
+    newInstance(),
+    newTask(),
+    logStreamName(job.jobId, attempt),
+  )
+  move(batch, job, { status: JobStatus.STARTING })
+  return takeInterferences(batch, job)
+}
+
+function environmentOf(
+  batch: Batch,
+  job: JobRow,
+  attempt: number,
+  interferences: InterferenceRow[],
+): Record<string, string> {
+  const { spec } = submissionOf(batch, job)
+  const parent = job.parent === null ? undefined : findJob(batch, job.parent)
+  return {
+    ...batch.machine.baseEnvironment,
+    ...Object.fromEntries(spec.environment.map(({ name, value }) => [name, value])),
+    ...Object.assign({}, ...interferences.map(row => JSON.parse(row.environment) as Record<string, string>)),
+    AWS_BATCH_JOB_ID: job.jobId,
+    AWS_BATCH_JOB_ATTEMPT: String(attempt),
+    AWS_BATCH_CE_NAME: computeEnvironment,
+    AWS_BATCH_JQ_NAME: job.queue,
+    ...(job.arrayIndex === null ? {} : { AWS_BATCH_JOB_ARRAY_INDEX: String(job.arrayIndex) }),
+    ...(parent ? { AWS_BATCH_JOB_ARRAY_SIZE: String(parent.arraySize) } : {}),
+  }
+}
+
+/** Throws where there is nothing to run; a program that does not exist says so by an `error` event. */
+function launch(batch: Batch, job: JobRow, spec: JobSpec, env: Record<string, string>): ChildProcess {
+  const [program = '', ...words] = spec.command
+  const logFile = path.join(batch.machine.logsDir, logStreamName(job.jobId, job.attempts + 1))
+  mkdirSync(path.dirname(logFile), { recursive: true })
+  const output = openSync(logFile, 'a')
+  try {
+    // A group of its own, so that whatever it starts can be ended with it.
+    const stdio = ['ignore' as const, output, output]
+    return spawn(program, words, { cwd: batch.machine.cwd, env, stdio, detached: true, windowsHide: true })
+  } finally {
+    closeSync(output)
+  }
+}
+
+function follow(
+  batch: Batch,
+  running: RunningAttempt,
+  child: ChildProcess,
+  spec: JobSpec,
+  interferences: InterferenceRow[],
+): void {
+  child.once('error', error => failedToStart(batch, running, error))
+  if (child.pid === undefined) return
+  const pid = child.pid
+  running.pid = pid
+  child.once('exit', (code, signal) => {
+    // What the main process leaves behind goes with its container.
+    killGroup(pid)
+    endAttempt(batch, running, { code, signal })
+  })
+  change(batch, () => recordStart(batch, running, pid))
+  if (spec.timeoutSeconds !== undefined) timeOutAfter(batch, running, spec.timeoutSeconds * 1000)
+  for (const row of interferences) reclaimAsAsked(batch, running, row)
+}
+
+function failedToStart(batch: Batch, running: RunningAttempt, error: unknown): void {
+  const words = error instanceof Error ? error.message : String(error)
+  endAttempt(batch, running, { notStarted: `CannotStartContainerError: ${words}` })
+}
+
+function recordStart(batch: Batch, running: RunningAttempt, pid: number): void {
+  const job = findJob(batch, running.jobId)
+  if (!job || !begunStatuses.includes(job.status)) return
+  batch.db.run(
+    'UPDATE attempts SET pid = ?, pidIdentity = ?, startedAt = ? WHERE jobId = ? AND attempt = ?',
+    pid,
+    identityOf(pid) ?? null,
+    running.startedAt,
+    running.jobId,
+    running.attempt,
+  )
+  move(batch, job, { status: JobStatus.RUNNING, startedAt: running.startedAt, stoppedAt: null })
+}
+
+function timeOutAfter(batch: Batch, running: RunningAttempt, ms: number): void {
+  running.callOff.push(
+    setAlarm(batch.clock, running.startedAt + ms, () => stopAttempt(batch, running, 'timeout', killAfterMs)),
+  )
+}
+
+function reclaimAsAsked(batch: Batch, running: RunningAttempt, row: InterferenceRow): void {
+  if (row.reclaimAfterMs === null) return
+  const reclaim = (): void => stopAttempt(batch, running, 'reclaim', row.noticeMs)
+  running.callOff.push(setAlarm(batch.clock, running.startedAt + row.reclaimAfterMs, reclaim))
+}
+
+/** SIGTERM, and SIGKILL `graceMs` later; without grace SIGKILL at once. Who asks first has said why. */
+export function stopAttempt(batch: Batch, running: RunningAttempt, endedBy: EndedBy, graceMs: number): void {
+  const { pid } = running
+  running.endedBy ??= endedBy
+  if (pid === undefined) return
+  if (graceMs <= 0) {
+    killGroup(pid)
+    return
+  }
+  askToStop(pid)
+  running.callOff.push(setAlarm(batch.clock, batch.clock.now() + graceMs, () => killGroup(pid)))
+}

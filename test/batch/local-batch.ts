@@ -1,0 +1,175 @@
+/** A local Batch of a test's own, the SDK client that drives it, and the events it sends. */
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import {
+  BatchClient,
+  DescribeJobsCommand,
+  type JobDetail,
+  RegisterJobDefinitionCommand,
+  SubmitJobCommand,
+  type SubmitJobCommandInput,
+} from '@aws-sdk/client-batch'
+import { type BatchServer, type BatchServerOptions, startBatchServer } from '../../local/batch/server.ts'
+import { createMemoryClock, type MemoryClock } from '../../shared/memory/clock.ts'
+import type { Log } from '../../shared/ports.ts'
+import type { JobStatus } from '../../shared/vocabulary.ts'
+
+export interface StateChange {
+  id: string
+  'detail-type': string
+  source: string
+  resources: string[]
+  detail: JobDetail
+}
+
+export const silent: Log = { info: () => {}, warn: () => {}, error: () => {} }
+export const fixture = (name: string, ...words: string[]): string[] => [
+  process.execPath,
+  path.join(import.meta.dirname, 'fixtures', name),
+  ...words,
+]
+
+export interface LocalBatch {
+  server: BatchServer
+  client: BatchClient
+  clock: MemoryClock
+  dir: string
+  events: StateChange[]
+  /** The first event, past or future, that fits. */
+  event: (fits: (event: StateChange) => boolean) => Promise<StateChange>
+  reaches: (jobId: string, status: JobStatus) => Promise<StateChange>
+  submit: (command: string[], input?: Partial<SubmitJobCommandInput>) => Promise<string>
+  describe: (jobId: string) => Promise<JobDetail>
+  /** What the attempt has printed. */
+  logOf: (jobId: string, attempt?: number) => string
+  stop: () => Promise<void>
+  [Symbol.asyncDispose]: () => Promise<void>
+}
+
+export const startMs = 1_800_000_000_000
+
+/** Closed with `await using`. `dir`: of an earlier one, to go on where it stopped. */
+export async function openLocalBatch(
+  options: Partial<BatchServerOptions> & { dir?: string } = {},
+): Promise<LocalBatch> {
+  const { dir = mkdtempSync(path.join(os.tmpdir(), 'millrace-batch-')), ...rest } = options
+  const clock = createMemoryClock(startMs)
+  const inbox = createInbox()
+  const server = await startBatchServer({
+    dbFile: path.join(dir, 'batch.db'),
+    logsDir: path.join(dir, 'logs'),
+    clock,
+    log: silent,
+    cores: 2,
+    emit: async event => inbox.take(event as StateChange),
+    baseEnvironment: { PATH: '/usr/bin:/bin' },
+    cwd: dir,
+    ...rest,
+  })
+  const client = clientFor(server.url)
+  const stop = async (): Promise<void> => {
+    client.destroy()
+    await server.stop()
+  }
+  const batch: LocalBatch = {
+    server,
+    client,
+    clock,
+    dir,
+    events: inbox.events,
+    event: inbox.event,
+    reaches: (jobId, status) =>
+      inbox.event(({ detail }) => detail.jobId === jobId && detail.status === status),
+    submit: (command, input) => submit(client, command, input),
+    describe: jobId => describe(client, jobId),
+    logOf: (jobId, attempt = 1) =>
+      readFileSync(path.join(dir, 'logs', jobId.replace(':', '_'), `${attempt}.log`), 'utf8'),
+    stop,
+    [Symbol.asyncDispose]: async () => {
+      await stop()
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+  await register(client)
+  return batch
+}
+
+export function clientFor(endpoint: string): BatchClient {
+  return new BatchClient({
+    endpoint,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    maxAttempts: 1,
+  })
+}
+
+function createInbox() {
+  const events: StateChange[] = []
+  const waiting: { fits: (event: StateChange) => boolean; resolve: (event: StateChange) => void }[] = []
+  return {
+    events,
+    take(event: StateChange): void {
+      events.push(event)
+      for (const each of waiting) if (each.fits(event)) each.resolve(event)
+    },
+    async event(fits: (event: StateChange) => boolean): Promise<StateChange> {
+      const past = events.find(fits)
+      if (past) return past
+      const { promise, resolve } = Promise.withResolvers<StateChange>()
+      waiting.push({ fits, resolve })
+      return await promise
+    },
+  }
+}
+
+async function register(client: BatchClient): Promise<void> {
+  await client.send(
+    new RegisterJobDefinitionCommand({
+      jobDefinitionName: 'program',
+      type: 'container',
+      containerProperties: {
+        image: 'program',
+        resourceRequirements: [
+          { type: 'VCPU', value: '1' },
+          { type: 'MEMORY', value: '64' },
+        ],
+      },
+    }),
+  )
+}
+
+async function submit(
+  client: BatchClient,
+  command: string[],
+  { containerOverrides, ...input }: Partial<SubmitJobCommandInput> = {},
+): Promise<string> {
+  const answer = await client.send(
+    new SubmitJobCommand({
+      jobName: 'test',
+      jobQueue: 'spot',
+      jobDefinition: 'program',
+      containerOverrides: { command, ...containerOverrides },
+      ...input,
+    }),
+  )
+  return answer.jobId ?? ''
+}
+
+async function describe(client: BatchClient, jobId: string): Promise<JobDetail> {
+  const { jobs } = await client.send(new DescribeJobsCommand({ jobs: [jobId] }))
+  const [job] = jobs ?? []
+  if (!job) throw new Error(`No job ${jobId}`)
+  return job
+}
+
+export const retrySpot = {
+  attempts: 5,
+  evaluateOnExit: [
+    { onStatusReason: 'Host EC2*', action: 'RETRY' as const },
+    { onReason: '*', action: 'EXIT' as const },
+  ],
+}
+export const statusesOf = (events: StateChange[], jobId: string): (JobStatus | undefined)[] =>
+  events.filter(({ detail }) => detail.jobId === jobId).map(({ detail }) => detail.status)
