@@ -6,13 +6,13 @@ import { isError } from '../shared/errors.ts'
 import { type Drop, parseObjectCreated } from '../shared/events.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
 import { firstRound, headBytesMax, pipelineFor, planRun, type Refusal, runIdOf } from '../shared/plan.ts'
-import { type RunRecord, recordKeys, runIndexes, toItem } from '../shared/records.ts'
+import { type RunRecord, recordKeys, runIndexes, type SourceRecord, toItem } from '../shared/records.ts'
 import { RunState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { queueDoor } from './doorway/doors.ts'
 import { readDocument, writeOnce } from './steps/documents.ts'
 import { announce, loadRun, openRound, publishRoundDue } from './steps/rounds.ts'
-import { isRepeat, readHead } from './steps/sources.ts'
+import { earlierLoad, readHead } from './steps/sources.ts'
 
 export const handler = queueDoor('partition', partition)
 
@@ -23,9 +23,8 @@ export async function partition(world: World, event: unknown): Promise<void> {
   const runId = runIdOf(pipeline.name, drop.source, drop.identity)
   const known = await loadRun(world, runId)
   if (known) return reopen(world, known)
-  if (pipeline.source.skipIdentical && (await isRepeat(world, runId, drop))) {
-    return world.log.info('identical content was loaded before: no run', { runId, key: drop.source.key })
-  }
+  const repeated = pipeline.source.skipIdentical ? await earlierLoad(world, runId, drop) : undefined
+  if (repeated) return enterRepeat(world, drop, repeated)
   const plan = await planDrop(world, runId, pipeline, drop)
   await register(world, runId, pipeline, drop, plan)
 }
@@ -93,6 +92,14 @@ function runRecord(
       ? { ...refused, partitions: 0, failure: plan }
       : { ...planned, partitions: plan.partitions }),
   }
+}
+
+/** The ledger's answer for this version is the run that loaded the very same content. */
+async function enterRepeat(world: World, { source, identity }: Drop, earlier: SourceRecord): Promise<void> {
+  const entry = { ...earlier, seenAt: isoTime(world.clock.now()) }
+  const key = recordKeys.source(source, identity)
+  await world.records.put(toItem(key, entry), [{ runId: { absent: true } }])
+  world.log.info('identical content was loaded before: no run', { runId: earlier.runId, key: source.key })
 }
 
 /** The first run to load a version stays its answer for ever; the content points to its latest run. */

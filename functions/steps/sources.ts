@@ -38,13 +38,17 @@ export async function readHead(
   }
 }
 
-/** Was the very same content under this key taken by a run that did not fail? Errors: none of its own. */
-export async function isRepeat(world: World, runId: string, { source }: Drop): Promise<boolean> {
+/** The run, not failed, that took the very same content under this key before; `undefined` where there is none. */
+export async function earlierLoad(
+  world: World,
+  runId: string,
+  { source }: Drop,
+): Promise<SourceRecord | undefined> {
   const item = await world.records.get(recordKeys.content(source, source.etag))
-  if (item === undefined) return false
+  if (item === undefined) return undefined
   const earlier = fromItem<SourceRecord>(item)
-  if (earlier.runId === runId || earlier.bytes !== source.bytes) return false
+  if (earlier.runId === runId || earlier.bytes !== source.bytes) return undefined
   const run = await loadRun(world, earlier.runId)
   const lost: RunState[] = [RunState.FAILED, RunState.REFUSED, RunState.CANCELLED]
-  return run !== undefined && !lost.includes(run.state)
+  return run === undefined || lost.includes(run.state) ? undefined : earlier
 }

@@ -1,0 +1,21 @@
+/** What goes wrong in the demo, on purpose and for real. */
+
+/** Which partitions meet a mishap; both are in the middle of the file. */
+export const reclaimedPartition = 5
+export const throttledPartition = 9
+
+interface Interfering {
+  interfere(asked: object): Promise<void> | void
+}
+
+/** @returns what was arranged, in words */
+export async function arrangeMishaps(batch: Interfering): Promise<string[]> {
+  const jobNamePattern = 'flights_*'
+  await batch.interfere({ jobNamePattern, index: reclaimedPartition, reclaimAfterMs: 300, once: true })
+  const environment = { MILLRACE_LOCAL_FAULT: 'slow-down' }
+  await batch.interfere({ jobNamePattern, index: throttledPartition, environment, once: true })
+  return [
+    `the instance under partition ${reclaimedPartition} will be reclaimed, as Spot does it`,
+    `S3 will answer partition ${throttledPartition} with SlowDown, once`,
+  ]
+}

@@ -1,0 +1,124 @@
+/** `millrace drop`: files into the bucket, under the prefix of their pipeline. */
+import { existsSync, statSync } from 'node:fs'
+import { basename } from 'node:path'
+import { partitionBytesMetadata } from '../functions/steps/sources.ts'
+import { MillraceError } from '../shared/errors.ts'
+import type { Pipeline } from '../shared/pipeline.ts'
+import { runIdOf } from '../shared/plan.ts'
+import { fromItem, recordKeys, type SourceRecord } from '../shared/records.ts'
+import { RunState } from '../shared/vocabulary.ts'
+import type { World } from '../shared/world.ts'
+import type { GlobalOptions } from './options.ts'
+import { followRun } from './progress.ts'
+import { type RunReport, reportOf } from './report.ts'
+import { openStage } from './stage.ts'
+import { summaryText } from './summary.ts'
+
+/** An event takes milliseconds here and seconds in AWS; beyond this something is wrong. */
+const registeredWithinMs = 5 * 60 * 1000
+
+export interface DropOptions extends GlobalOptions {
+  pipeline?: string
+  wait: boolean
+  partitionBytes?: number
+}
+
+export interface Dropped {
+  runId: string
+  pipeline: string
+  bucket: string
+  key: string
+  version: string
+}
+
+/** @returns the exit code: 0 only where every awaited run SUCCEEDED */
+export async function dropFiles(files: string[], options: DropOptions): Promise<number> {
+  for (const file of files) checkFile(file)
+  const opened = await openStage(options, 'work')
+  let exitCode = 0
+  try {
+    // Without a running stack nobody else would work the drop: our own stays until it is done.
+    const wait = options.wait || opened.stack !== undefined
+    for (const file of files) {
+      const dropped = await dropOne(opened.world, file, options)
+      if (!wait) sayDropped(dropped, options.json)
+      else if (!(await awaitRun(opened.world, dropped, options, opened.place))) exitCode = 1
+    }
+  } finally {
+    await opened.close()
+  }
+  return exitCode
+}
+
+function checkFile(file: string): void {
+  if (existsSync(file) && statSync(file).isFile()) return
+  throw new MillraceError('NOT_FOUND', `No file ${file}`, { remedy: 'Give the path of a file that exists.' })
+}
+
+/** Writes the object; the event of its creation does the rest. Errors: NOT_FOUND where the pipeline is unclear. */
+export async function dropOne(
+  world: World,
+  file: string,
+  options: { pipeline?: string; partitionBytes?: number },
+): Promise<Dropped> {
+  const pipeline = choosePipeline(world.pipelines, options.pipeline)
+  const ref = { bucket: world.config.buckets.drops, key: `${pipeline.source.prefix}${basename(file)}` }
+  const metadata: Record<string, string> =
+    options.partitionBytes === undefined ? {} : { [partitionBytesMetadata]: String(options.partitionBytes) }
+  const { version } = await world.objects.write(ref, { file }, { metadata })
+  if (version === undefined) {
+    throw new MillraceError('CONFIG_INVALID', `The bucket ${ref.bucket} keeps no versions`, {
+      remedy: 'Switch versioning on: it tells one drop of a key from the next.',
+    })
+  }
+  return { ...ref, version, pipeline: pipeline.name, runId: runIdOf(pipeline.name, ref, version) }
+}
+
+export function choosePipeline(pipelines: readonly Pipeline[], name: string | undefined): Pipeline {
+  const [only] = pipelines
+  if (name === undefined && pipelines.length === 1 && only) return only
+  const chosen = pipelines.find(pipeline => pipeline.name === name)
+  if (chosen) return chosen
+  const names = pipelines.map(pipeline => pipeline.name).join(', ')
+  throw new MillraceError('NOT_FOUND', name === undefined ? 'Which pipeline?' : `No pipeline ${name}`, {
+    remedy: `Give one with --pipeline: ${names}.`,
+  })
+}
+
+function sayDropped(dropped: Dropped, json: boolean): void {
+  if (json) return void process.stdout.write(`${JSON.stringify(dropped)}\n`)
+  process.stdout.write(`dropped s3://${dropped.bucket}/${dropped.key}\nrun     ${dropped.runId}\n`)
+  process.stdout.write(`follow  npx millrace show ${dropped.runId}\n`)
+}
+
+/** @returns whether it SUCCEEDED */
+async function awaitRun(
+  world: World,
+  dropped: Dropped,
+  options: DropOptions,
+  place: (bucket: string, key: string) => string,
+): Promise<boolean> {
+  const runId = await registered(world, dropped)
+  if (!options.json && runId !== dropped.runId) {
+    process.stderr.write(`identical content was loaded before, by run ${runId}: nothing to do\n`)
+  }
+  const run = await followRun(world, runId, options.json)
+  const report: RunReport = await reportOf(world, run, place)
+  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : summaryText(report))
+  return run.state === RunState.SUCCEEDED
+}
+
+/** Waits for the run of a drop; a drop of identical content may be answered by an earlier run. */
+export async function registered(world: World, dropped: Dropped): Promise<string> {
+  const deadline = world.clock.now() + registeredWithinMs
+  while (world.clock.now() < deadline) {
+    if (await world.records.get(recordKeys.run(dropped.runId))) return dropped.runId
+    const entry = await world.records.get(recordKeys.source(dropped, dropped.version))
+    if (entry && fromItem<SourceRecord>(entry).runId !== dropped.runId)
+      return fromItem<SourceRecord>(entry).runId
+    await world.clock.sleep(world.config.stage === 'local' ? 50 : 2000)
+  }
+  throw new MillraceError('NOT_FOUND', `No run was registered for ${dropped.key} within 5 minutes`, {
+    remedy: 'Look into the dead-letter queue of the drops, and whether EventBridge is on for the bucket.',
+  })
+}

@@ -1,0 +1,99 @@
+/** `millrace plan <file>`: what a drop would become, before anything is spent. */
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { basename } from 'node:path'
+import { loadPipelines } from '../local/pipelines.ts'
+import { MillraceError } from '../shared/errors.ts'
+import { cut, headBytesMax, planRun, runIdOf } from '../shared/plan.ts'
+import { choosePipeline } from './drop.ts'
+import type { GlobalOptions } from './options.ts'
+import { bytesText, countText, tableText } from './words.ts'
+
+const rangesShownMax = 5
+
+export interface PlanOptions extends GlobalOptions {
+  pipeline?: string
+  partitionBytes?: number
+}
+
+/** @returns 0, or 1 where the file would be REFUSED */
+export async function planFile(file: string, options: PlanOptions): Promise<number> {
+  const pipeline = choosePipeline(await loadPipelines(options.pipelinesDir), options.pipeline)
+  const { bytes, head } = readHeadOf(file)
+  const source = { bucket: 'drops', key: `${pipeline.source.prefix}${basename(file)}`, bytes, etag: '' }
+  const runId = runIdOf(pipeline.name, source, 'plan')
+  const plan = planRun(runId, pipeline, source, head, options.partitionBytes)
+  if ('code' in plan) {
+    process.stdout.write(options.json ? `${JSON.stringify({ refused: plan })}\n` : refusalText(plan))
+    return 1
+  }
+  const { columns, dataStart, partitionBytes, partitions } = plan
+  const ranges = Array.from({ length: Math.min(partitions, rangesShownMax) }, (_, at) => cut(plan, at))
+  const facts = {
+    pipeline: pipeline.name,
+    key: source.key,
+    bytes,
+    dataStart,
+    partitionBytes,
+    partitions,
+    columns,
+  }
+  if (options.json) process.stdout.write(`${JSON.stringify({ ...facts, ranges })}\n`)
+  else process.stdout.write(planText({ ...facts, ranges }))
+  return 0
+}
+
+function readHeadOf(file: string): { bytes: number; head: Buffer } {
+  try {
+    const { size } = statSync(file)
+    const head = Buffer.alloc(Math.min(size, headBytesMax))
+    const opened = openSync(file, 'r')
+    try {
+      return { bytes: size, head: head.subarray(0, readSync(opened, head)) }
+    } finally {
+      closeSync(opened)
+    }
+  } catch (cause) {
+    throw new MillraceError('NOT_FOUND', `Cannot read ${file}`, {
+      cause,
+      remedy: 'Give the path of a file that exists.',
+    })
+  }
+}
+
+function refusalText(refused: { code: string; words: string; remedy: string }): string {
+  return `This file would be REFUSED.\n${tableText([
+    ['code', refused.code],
+    ['why', refused.words],
+    ['remedy', refused.remedy],
+  ])}\n`
+}
+
+interface PlanFacts {
+  pipeline: string
+  key: string
+  bytes: number
+  dataStart: number
+  partitionBytes: number
+  partitions: number
+  columns: { name: string; type: string }[]
+  ranges: { partition: number; start: number; end: number }[]
+}
+
+function planText(plan: PlanFacts): string {
+  const rows = [
+    ['pipeline', plan.pipeline],
+    ['key', plan.key],
+    [
+      'size',
+      `${countText(plan.bytes)} bytes (${bytesText(plan.bytes)}), records from byte ${plan.dataStart}`,
+    ],
+    ['partitions', `${countText(plan.partitions)} of ${bytesText(plan.partitionBytes)}`],
+    ...plan.ranges.map(({ partition, start, end }) => [
+      '',
+      `${partition}: the records that begin in [${start}, ${end})`,
+    ]),
+    ...(plan.partitions > plan.ranges.length ? [['', '...']] : []),
+    ...plan.columns.map(({ name, type }, at) => [at === 0 ? 'columns' : '', `${name} ${type}`]),
+  ]
+  return `${tableText(rows)}\n`
+}

@@ -1,0 +1,100 @@
+/** A run while it goes on: partitions by state, records, bytes, ETA. */
+import { styleText } from 'node:util'
+import { createLogUpdate } from 'log-update'
+import { partitionsOf } from '../functions/steps/gather.ts'
+import { epochMs } from '../shared/clock.ts'
+import { isOpen } from '../shared/lifecycle.ts'
+import type { PartitionRecord, RunRecord } from '../shared/records.ts'
+import { PartitionState } from '../shared/vocabulary.ts'
+import type { World } from '../shared/world.ts'
+import { loadRunRecord } from './report.ts'
+import { bytesText, countText, durationText } from './words.ts'
+
+const pollMs = { local: 250, aws: 3000 } as const
+/** Where lines cannot be rewritten, one is enough every so often. */
+const plainEveryMs = 2000
+const barCells = 24
+
+export interface Snapshot {
+  run: RunRecord
+  byState: Record<PartitionState, number>
+  records: number
+  rejected: number
+  bytesDone: number
+  elapsedMs: number
+}
+
+/**
+ * Follows a run until it is no longer open. Shows nothing where `quiet`; rewrites one line on a terminal, else adds
+ * one every two seconds.
+ */
+export async function followRun(world: World, runId: string, quiet: boolean): Promise<RunRecord> {
+  const show = quiet ? undefined : display(world)
+  const everyMs = world.config.stage === 'local' ? pollMs.local : pollMs.aws
+  for (;;) {
+    const run = await loadRunRecord(world, runId)
+    if (show) show.update(await snapshot(world, run))
+    if (!isOpen(run.state)) {
+      show?.done()
+      return run
+    }
+    await world.clock.sleep(everyMs)
+  }
+}
+
+export async function snapshot(world: World, run: RunRecord): Promise<Snapshot> {
+  const partitions = await partitionsOf(world, run)
+  const of = (state: PartitionState): PartitionRecord[] => partitions.filter(record => record.state === state)
+  const byState = {
+    [PartitionState.PLANNED]: run.partitions - partitions.length,
+    [PartitionState.RUNNING]: of(PartitionState.RUNNING).length,
+    [PartitionState.SUCCEEDED]: of(PartitionState.SUCCEEDED).length,
+    [PartitionState.FAILED]: of(PartitionState.FAILED).length,
+  }
+  const reports = partitions.flatMap(({ report }) => report ?? [])
+  return {
+    run,
+    byState,
+    records: reports.reduce((sum, { recordsRead }) => sum + recordsRead, 0),
+    rejected: reports.reduce((sum, { recordsRejected }) => sum + recordsRejected, 0),
+    bytesDone: reports.reduce((sum, { range }) => sum + (range ? range.end - range.start : 0), 0),
+    elapsedMs: world.clock.now() - epochMs(run.createdAt),
+  }
+}
+
+/** One line. ETA assumes that what is left goes as fast as what is done. */
+export function progressText({ run, byState, records, rejected, bytesDone, elapsedMs }: Snapshot): string {
+  const done = run.source.bytes === 0 ? 1 : Math.min(bytesDone / run.source.bytes, 1)
+  const bar = '█'.repeat(Math.round(done * barCells)).padEnd(barCells, '░')
+  const states = Object.entries(byState)
+    .filter(([, count]) => count > 0)
+    .map(([state, count]) => `${count} ${state.toLowerCase()}`)
+  const eta = isOpen(run.state) && done > 0 ? `, ETA ${durationText((elapsedMs / done) * (1 - done))}` : ''
+  const speed = elapsedMs > 0 ? `${bytesText((bytesDone / elapsedMs) * 1000)}/s` : ''
+  return [
+    `${bar} ${Math.floor(done * 100)}%`,
+    `round ${run.round}`,
+    states.join(', '),
+    `${countText(records)} records${rejected > 0 ? ` (${countText(rejected)} rejected)` : ''}`,
+    `${bytesText(bytesDone)} of ${bytesText(run.source.bytes)}, ${speed}${eta}`,
+  ].join(' · ')
+}
+
+function display(world: World): { update: (snapshot: Snapshot) => void; done: () => void } {
+  const terminal = process.stderr.isTTY === true
+  const rewrite = createLogUpdate(process.stderr)
+  let saidAt = -plainEveryMs
+  let last = ''
+  const update = (shown: Snapshot): void => {
+    last = progressText(shown)
+    if (terminal) rewrite(styleText('cyan', last))
+    if (terminal || world.clock.now() - saidAt < plainEveryMs) return
+    saidAt = world.clock.now()
+    process.stderr.write(`${last}\n`)
+  }
+  const done = (): void => {
+    if (terminal) rewrite.done()
+    else process.stderr.write(`${last}\n`)
+  }
+  return { update, done }
+}

@@ -1,0 +1,74 @@
+/** A run as the command line tells of it. */
+
+import { partitionsOf } from '../functions/steps/gather.ts'
+import { setbacks } from '../shared/certificate.ts'
+import { MillraceError } from '../shared/errors.ts'
+import { fromItem, type PartitionRecord, type RunRecord, recordKeys } from '../shared/records.ts'
+import type { World } from '../shared/world.ts'
+
+/** What `--json` prints of a run. */
+export interface RunReport {
+  runId: string
+  pipeline: string
+  status: string
+  source: string
+  rounds: number
+  partitions: number
+  /** How many partitions were worked more than once. */
+  retried: number
+  recordsRead: number
+  recordsWritten: number
+  recordsRejected: number
+  /** Paths on this machine, or s3:// URIs. */
+  outputs: string[]
+  rejects: string[]
+  certificate: string | null
+  failure: RunRecord['failure'] | null
+  retries: { partition: number; round: number; code: string; reason: string }[]
+}
+
+export type Place = (bucket: string, key: string) => string
+
+export async function loadRunRecord(world: World, runId: string): Promise<RunRecord> {
+  const item = await world.records.get(recordKeys.run(runId))
+  if (item) return fromItem<RunRecord>(item)
+  throw new MillraceError('NOT_FOUND', `No run ${runId}`, { remedy: 'List them with `millrace runs`.' })
+}
+
+export async function reportOf(world: World, run: RunRecord, place: Place): Promise<RunReport> {
+  const partitions = await partitionsOf(world, run)
+  const sum = (field: 'recordsRead' | 'recordsWritten' | 'recordsRejected'): number =>
+    partitions.reduce((total, { report }) => total + (report?.[field] ?? 0), 0)
+  const retries = partitions.flatMap(retriesOf)
+  const { buckets } = world.config
+  const outputs =
+    run.certificate === undefined ? [] : partitions.flatMap(({ report }) => report?.outputs ?? [])
+  return {
+    runId: run.runId,
+    pipeline: run.pipeline,
+    status: run.state,
+    source: `s3://${run.source.bucket}/${run.source.key}`,
+    rounds: run.round,
+    partitions: run.partitions,
+    retried: new Set(retries.map(({ partition }) => partition)).size,
+    recordsRead: sum('recordsRead'),
+    recordsWritten: sum('recordsWritten'),
+    recordsRejected: sum('recordsRejected'),
+    outputs: outputs.map(({ key }) => place(buckets.output, key)),
+    rejects: partitions.flatMap(({ report }) =>
+      report?.rejectsKey ? [place(buckets.state, report.rejectsKey)] : [],
+    ),
+    certificate: run.certificate === undefined ? null : place(buckets.output, run.certificate),
+    failure: run.failure ?? null,
+    retries,
+  }
+}
+
+function retriesOf(record: PartitionRecord): RunReport['retries'] {
+  return setbacks(record).map(({ round, code, reason }) => ({
+    partition: record.partition,
+    round,
+    code,
+    reason,
+  }))
+}

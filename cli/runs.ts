@@ -1,0 +1,127 @@
+/** `millrace runs`, `show`, `retry`. */
+
+import { partitionsOf } from '../functions/steps/gather.ts'
+import { retryRun } from '../functions/steps/retry.ts'
+import { setbacks } from '../shared/certificate.ts'
+import { can, isOpen } from '../shared/lifecycle.ts'
+import { fromItem, type PartitionRecord, type RunRecord } from '../shared/records.ts'
+import { failureGroups } from '../shared/slack/failure-groups.ts'
+import { PartitionState, RunState } from '../shared/vocabulary.ts'
+import type { World } from '../shared/world.ts'
+import type { GlobalOptions } from './options.ts'
+import { followRun, progressText, snapshot } from './progress.ts'
+import { loadRunRecord, reportOf } from './report.ts'
+import { openStage } from './stage.ts'
+import { summaryText } from './summary.ts'
+import { bytesText, countText, tableText } from './words.ts'
+
+const partitionsShownMax = 20
+
+export async function listRuns(
+  options: GlobalOptions & { limit: number; pipeline?: string },
+): Promise<number> {
+  const { world, close } = await openStage(options, 'look')
+  try {
+    const runs = await newestRuns(world, options.limit, options.pipeline)
+    if (options.json) for (const run of runs) process.stdout.write(`${JSON.stringify(run)}\n`)
+    else
+      process.stdout.write(
+        runs.length === 0 ? 'No runs yet. Drop a file: npx millrace drop <file>\n' : runsText(runs),
+      )
+  } finally {
+    await close()
+  }
+  return 0
+}
+
+async function newestRuns(world: World, limit: number, pipeline: string | undefined): Promise<RunRecord[]> {
+  const names = pipeline === undefined ? world.pipelines.map(({ name }) => name) : [pipeline]
+  const found: RunRecord[] = []
+  for (const name of names) {
+    const { items } = await world.records.query({ index: 'pipeline', pk: name, newestFirst: true, limit })
+    found.push(...items.map(item => fromItem<RunRecord>(item)))
+  }
+  return found.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt)).slice(0, limit)
+}
+
+function runsText(runs: RunRecord[]): string {
+  const rows = runs.map(run => [
+    run.runId,
+    run.state,
+    run.pipeline,
+    run.createdAt.slice(0, 19).replace('T', ' '),
+    `${countText(run.partitions)} partitions`,
+    bytesText(run.source.bytes),
+    run.source.key,
+  ])
+  return `${tableText([['RUN', 'STATE', 'PIPELINE', 'CREATED (UTC)', 'SIZE', '', 'KEY'], ...rows])}\n`
+}
+
+export async function showRun(runId: string, options: GlobalOptions & { all: boolean }): Promise<number> {
+  const { world, place, close } = await openStage(options, 'look')
+  try {
+    const run = await loadRunRecord(world, runId)
+    const report = await reportOf(world, run, place)
+    const partitions = await partitionsOf(world, run)
+    if (options.json) {
+      process.stdout.write(
+        `${JSON.stringify({ ...report, source: run.source, partitionRecords: partitions })}\n`,
+      )
+      return 0
+    }
+    if (isOpen(run.state)) process.stdout.write(`${progressText(await snapshot(world, run))}\n`)
+    process.stdout.write(summaryText(report))
+    process.stdout.write(partitionsText(partitions, options.all))
+    if (can.retry(run.state) === true) process.stdout.write(`\nnpx millrace retry ${runId}\n`)
+  } finally {
+    await close()
+  }
+  return 0
+}
+
+/** The ones that need an eye first: failed, then retried, then the rest. */
+function partitionsText(partitions: PartitionRecord[], all: boolean): string {
+  if (partitions.length === 0) return ''
+  const weight = (record: PartitionRecord): number =>
+    (record.state === PartitionState.FAILED ? 2 : 0) + (setbacks(record).length > 0 ? 1 : 0)
+  const shown = partitions
+    .toSorted((a, b) => weight(b) - weight(a))
+    .slice(0, all ? undefined : partitionsShownMax)
+  const rows = shown.map(record => [
+    String(record.partition),
+    record.state,
+    record.report?.range ? `[${record.report.range.start}, ${record.report.range.end})` : '-',
+    countText(record.report?.recordsRead ?? 0),
+    String(record.fence),
+    setbacks(record)
+      .map(({ round, code }) => `${code} in round ${round}`)
+      .join(', '),
+  ])
+  const header = ['PARTITION', 'STATE', 'BYTES', 'RECORDS', 'ATTEMPTS', 'SETBACKS']
+  const hidden = partitions.length - shown.length
+  const more = hidden > 0 ? `and ${countText(hidden)} more; --all shows them\n` : ''
+  const groups = failureGroups(partitions).map(
+    ({ count, code, example }) => `${count} x ${code}: ${example.reason}`,
+  )
+  return `\n${tableText([header, ...rows])}\n${more}${groups.length > 0 ? `\n${groups.join('\n')}\n` : ''}`
+}
+
+export async function retry(runId: string, options: GlobalOptions & { wait: boolean }): Promise<number> {
+  const opened = await openStage(options, 'work')
+  const { world } = opened
+  try {
+    const run = await retryRun(world, runId)
+    const wait = options.wait || opened.stack !== undefined
+    if (!wait)
+      process.stdout.write(
+        options.json ? `${JSON.stringify(run)}\n` : `round ${run.round} of ${runId} is due\n`,
+      )
+    if (!wait) return 0
+    const ended = await followRun(world, runId, options.json)
+    const report = await reportOf(world, ended, opened.place)
+    process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : summaryText(report))
+    return ended.state === RunState.SUCCEEDED ? 0 : 1
+  } finally {
+    await opened.close()
+  }
+}

@@ -1,0 +1,38 @@
+/** What a person reads of an ended run. Pure. */
+import { failureRules } from '../shared/failure.ts'
+import type { RunReport } from './report.ts'
+import { countText, tableText } from './words.ts'
+
+const listedMax = 10
+
+export function summaryText(report: RunReport): string {
+  const rows: string[][] = [
+    ['run', report.runId],
+    ['pipeline', report.pipeline],
+    ['status', report.status],
+    ['source', report.source],
+    ['rounds', String(report.rounds)],
+    ['partitions', `${countText(report.partitions)} (${report.retried} retried)`],
+    ...report.retries.slice(0, listedMax).map(retry => ['', retryText(retry)]),
+    ...(report.retries.length > listedMax ? [['', `and ${report.retries.length - listedMax} more`]] : []),
+    [
+      'records',
+      `${countText(report.recordsRead)} read, ${countText(report.recordsWritten)} written, ${countText(report.recordsRejected)} rejected`,
+    ],
+    ...report.rejects.slice(0, listedMax).map((path, at) => [at === 0 ? 'rejects' : '', path]),
+    ...(report.certificate ? [['certificate', report.certificate]] : []),
+    ...(report.failure
+      ? [
+          ['why', `${report.failure.code}: ${report.failure.words}`],
+          ['remedy', report.failure.remedy],
+        ]
+      : []),
+    ...(report.failure && report.rounds > 0 ? [['go on', `npx millrace retry ${report.runId}`]] : []),
+  ]
+  return `${tableText(rows)}\n`
+}
+
+function retryText({ partition, round, code, reason }: RunReport['retries'][number]): string {
+  const words = code in failureRules ? failureRules[code as keyof typeof failureRules].words : reason
+  return `partition ${partition}, round ${round}: ${code} (${words})`
+}
