@@ -4,8 +4,9 @@ import { loadPipelines } from '../local/pipelines.ts'
 import { createAwsPorts } from '../shared/aws/ports.ts'
 import type { Config } from '../shared/config.ts'
 import { MillraceError } from '../shared/errors.ts'
+import { silentLog } from '../shared/log.ts'
 import type { GlobalOptions } from './options.ts'
-import { type OpenStage, silentLog } from './stage.ts'
+import type { OpenStage } from './stage.ts'
 
 /** Errors: NOT_FOUND where there is no such stack or no access to it; the remedy says which. */
 export async function openAwsStage(options: GlobalOptions): Promise<OpenStage> {

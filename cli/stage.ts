@@ -5,9 +5,9 @@ import { runningStack } from '../local/presence.ts'
 import type { Stack } from '../local/stack.ts'
 import { openLocalWorld } from '../local/world.ts'
 import { localConfig } from '../shared/config.ts'
+import { silentLog } from '../shared/log.ts'
 import type { Log } from '../shared/ports.ts'
 import type { World } from '../shared/world.ts'
-import { openAwsStage } from './aws-stage.ts'
 import { type GlobalOptions, localStage } from './options.ts'
 
 export interface OpenStage {
@@ -19,8 +19,6 @@ export interface OpenStage {
   close(): Promise<void>
 }
 
-export const silentLog: Log = { info: () => {}, warn: () => {}, error: () => {} }
-
 /**
  * `work`: events must be handled while the command runs, so a local stack is started where none is up.
  * `look`: only records and objects are read or written.
@@ -30,7 +28,7 @@ export async function openStage(
   purpose: 'work' | 'look',
   log = silentLog,
 ): Promise<OpenStage> {
-  if (options.stage !== localStage) return openAwsStage(options)
+  if (options.stage !== localStage) return (await import('./aws-stage.ts')).openAwsStage(options)
   const running = runningStack(options.dataDir)
   if (purpose === 'work' && running === undefined) return startOwn(options, log)
   const pipelines = await loadPipelines(running?.pipelinesDir ?? options.pipelinesDir)

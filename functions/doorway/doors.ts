@@ -6,6 +6,7 @@ import { Tracer } from '@aws-lambda-powertools/tracer'
 import { captureLambdaHandler } from '@aws-lambda-powertools/tracer/middleware'
 import middy, { type MiddlewareObj } from '@middy/core'
 import type { Context, SQSEvent, SQSRecord } from 'aws-lambda'
+import { withFields } from '../../shared/log.ts'
 import type { Log } from '../../shared/ports.ts'
 import type { FunctionName } from '../../shared/vocabulary.ts'
 import { type World, worldKey } from '../../shared/world.ts'
@@ -97,14 +98,6 @@ const powertoolsLog: Log = {
 
 function withRun(log: Log, event: unknown): Log {
   return withFields(log, runFields(event))
-}
-
-function withFields(log: Log, fixed: Record<string, unknown>): Log {
-  return {
-    info: (message, fields) => log.info(message, { ...fixed, ...fields }),
-    warn: (message, fields) => log.warn(message, { ...fixed, ...fields }),
-    error: (message, fields) => log.error(message, { ...fixed, ...fields }),
-  }
 }
 
 function runFields(event: unknown): Record<string, unknown> {
