@@ -1,8 +1,10 @@
 import { createMemoryBus } from '../../shared/memory/bus.ts'
 import { createMemoryClock } from '../../shared/memory/clock.ts'
-import { busContract } from './bus.ts'
+import { type BusUnderTest, busContract } from './bus.ts'
 
-busContract('in memory', async () => {
+busContract('in memory', openMemory, { moves: true })
+
+async function openMemory(): Promise<BusUnderTest> {
   const clock = createMemoryClock(1_750_000_000_000)
   const bus = createMemoryBus(clock)
   return {
@@ -13,4 +15,4 @@ busContract('in memory', async () => {
     pass: clock.advance,
     dispose: async () => {},
   }
-})
+}

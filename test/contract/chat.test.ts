@@ -7,38 +7,47 @@ import type { Json } from '../../shared/table.ts'
 import { type LoopbackSlack, type SlackAnswer, startLoopbackSlack } from '../slack/loopback.ts'
 import { chatContract, type Trouble } from './chat.ts'
 
-chatContract('in memory', async () => {
-  const chat = createMemoryChat()
-  return {
-    chat,
-    said: () => chat.messages.map(({ ts: _, ...message }) => message),
-    meet: trouble => chat.failWith(memoryFault(trouble), 1),
-    threads: true,
-    dispose: async () => {},
-  }
-})
+chatContract(
+  'in memory',
+  async () => {
+    const chat = createMemoryChat()
+    return {
+      chat,
+      said: () => [...chat.messages],
+      meet: trouble => chat.failWith(memoryFault(trouble), 1),
+      dispose: async () => {},
+    }
+  },
+  { names: true },
+)
 
-chatContract('Slack by bot token', async () => {
-  const slack = await startLoopbackSlack()
-  return {
-    chat: createSlackChat({ botToken: 'xoxb-test', apiUrl: slack.apiUrl, clock: createMemoryClock(0) }),
-    said: () => said(slack),
-    meet: trouble => slack.answerWith(apiAnswer(trouble)),
-    threads: true,
-    dispose: slack.stop,
-  }
-})
+chatContract(
+  'Slack by bot token',
+  async () => {
+    const slack = await startLoopbackSlack()
+    return {
+      chat: createSlackChat({ botToken: 'xoxb-test', apiUrl: slack.apiUrl, clock: createMemoryClock(0) }),
+      said: () => said(slack),
+      meet: trouble => slack.answerWith(apiAnswer(trouble)),
+      dispose: slack.stop,
+    }
+  },
+  { names: true },
+)
 
-chatContract('Slack by webhook', async () => {
-  const slack = await startLoopbackSlack()
-  return {
-    chat: createSlackChat({ webhookUrl: slack.webhookUrl, clock: createMemoryClock(0) }),
-    said: () => said(slack),
-    meet: trouble => slack.answerWith(webhookAnswer(trouble)),
-    threads: false,
-    dispose: slack.stop,
-  }
-})
+chatContract(
+  'Slack by webhook',
+  async () => {
+    const slack = await startLoopbackSlack()
+    return {
+      chat: createSlackChat({ webhookUrl: slack.webhookUrl, clock: createMemoryClock(0) }),
+      said: () => said(slack),
+      meet: trouble => slack.answerWith(webhookAnswer(trouble)),
+      dispose: slack.stop,
+    }
+  },
+  { names: false },
+)
 
 function said({ taken }: LoopbackSlack): ChatMessage[] {
   return taken.map(({ fields }) => ({
