@@ -23,8 +23,13 @@ export function cutRange(range: ByteRange | undefined, bytes: number): ByteRange
   return { start: Math.min(range.start, end), end }
 }
 
-/** Errors: INVARIANT_BROKEN where S3 would refuse the key too. */
+const bucketPattern = /^[a-z0-9][a-z0-9.-]{0,62}$/
+
+/** Errors: INVARIANT_BROKEN where S3 would refuse the bucket or the key too. */
 export function checkKey(ref: ObjectRef): void {
+  if (!bucketPattern.test(ref.bucket)) {
+    throw new MillraceError('INVARIANT_BROKEN', `${ref.bucket} is no name of a bucket.`)
+  }
   const bytes = Buffer.byteLength(ref.key)
   if (bytes > 0 && bytes <= keyBytesMax && ref.key.isWellFormed()) return
   throw new MillraceError(
@@ -50,4 +55,9 @@ export function sourceChanged(ref: ObjectRef, how: string, cause?: unknown): Mil
 
 export function nameOf(ref: ObjectRef): string {
   return `${ref.bucket}/${ref.key}`
+}
+
+/** User metadata as S3 keeps it: names in lower case. */
+export function lowerCased(metadata: Record<string, string> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name.toLowerCase(), value]))
 }

@@ -7,6 +7,7 @@ import {
   cutRange,
   isEmptyRange,
   listPageMax,
+  lowerCased,
   objectExists,
   objectMissing,
   sourceChanged,
@@ -98,8 +99,4 @@ function page(bucket: Map<string, Kept>, prefix: string, after: string | undefin
     .map(([key, { info }]) => ({ key, bytes: info.bytes, etag: info.etag }))
   const last = objects.at(-1)
   return matching.length > listPageMax && last ? { objects, next: last.key } : { objects }
-}
-
-function lowerCased(metadata: Record<string, string> = {}): Record<string, string> {
-  return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name.toLowerCase(), value]))
 }
