@@ -28,7 +28,7 @@ const unsorted: Record<string, string[]> = {
     ...onOutput,
   ],
   NotifyRole: [...direct, ...readState, 'secretsmanager:GetSecretValue'],
-  ReconcileRole: [...direct, ...readState, ...wait, ...askBatch],
+  ReconcileRole: [...direct, ...askBatch],
   SchedulerRole: ['events:PutEvents'],
   ReconcileScheduleRole: ['lambda:InvokeFunction'],
   InstanceRole: [],
