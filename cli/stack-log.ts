@@ -7,7 +7,7 @@ import type { Log } from '../shared/ports.ts'
 
 export const functionsLogFile = (dataDir: string): string => join(dataDir, 'logs', 'functions.ndjson')
 
-/** `show` also writes a readable line to stderr. */
+/** `show` also writes readable lines to stderr; errors are always shown. */
 export function stackLog(dataDir: string, show: boolean): Log {
   mkdirSync(join(dataDir, 'logs'), { recursive: true })
   const file = functionsLogFile(dataDir)
@@ -19,7 +19,7 @@ export function stackLog(dataDir: string, show: boolean): Log {
     const at = isoTime(systemClock.now())
     const line = { at, level, message, ...plain(fields) }
     appendFileSync(file, `${JSON.stringify(line)}\n`)
-    if (show) process.stderr.write(`${readable(at, level, message, plain(fields))}\n`)
+    if (show || level === 'error') process.stderr.write(`${readable(at, level, message, plain(fields))}\n`)
   }
   return {
     info: (message, fields) => say('info', message, fields),

@@ -1,7 +1,7 @@
 /** Three million real flights of 2001, as one CSV file. */
 import { existsSync, renameSync, statSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { DuckDBInstance } from '@duckdb/node-api'
 
 export interface Flights {
@@ -34,9 +34,9 @@ export async function writeFlights(folder: string): Promise<Flights> {
   }
 }
 
+/** The package lies in the checkout's own node_modules; it exports no path to its data. */
 function flightsParquet(): string {
-  const require = createRequire(import.meta.url)
-  return join(dirname(require.resolve('vega-datasets/package.json')), 'data', 'flights-3m.parquet')
+  return fileURLToPath(new URL('../../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url))
 }
 
 export function quoted(text: string): string {

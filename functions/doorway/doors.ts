@@ -10,7 +10,6 @@ import { withFields } from '../../shared/log.ts'
 import type { Log } from '../../shared/ports.ts'
 import type { FunctionName } from '../../shared/vocabulary.ts'
 import { type World, worldKey } from '../../shared/world.ts'
-import { wireWorld } from './wire.ts'
 
 /** What a doorway does with one event. */
 export type Step = (world: World, event: unknown) => Promise<void>
@@ -87,6 +86,8 @@ async function worldFor(context: AnyContext, name: FunctionName): Promise<World>
   const local = context[worldKey]
   if (local) return { ...local, log: withFields(local.log, { function: name }) }
   logger.addContext(context)
+  // Not before it is needed: the local stack has a world of its own and no use for the SDK.
+  const { wireWorld } = await import('./wire.ts')
   return wireWorld(withFields(powertoolsLog, {}))
 }
 
