@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS jobs (
 );
 CREATE INDEX IF NOT EXISTS jobsRunnable ON jobs (queue, rank) WHERE status = '${JobStatus.RUNNABLE}';
 CREATE INDEX IF NOT EXISTS jobsOfParent ON jobs (parent, status, arrayIndex) WHERE parent IS NOT NULL;
+CREATE INDEX IF NOT EXISTS jobsOfSubmission ON jobs (submission);
 CREATE INDEX IF NOT EXISTS jobsOfQueue ON jobs (queue, seq) WHERE parent IS NULL;
 CREATE INDEX IF NOT EXISTS jobsBegun ON jobs (status)
   WHERE status IN ('${JobStatus.STARTING}', '${JobStatus.RUNNING}');

@@ -15,6 +15,7 @@ import { type RunningJob, runningAttempts } from './operations.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import { type JobQueue, setQueues } from './queues.ts'
 import { endLostAttempts } from './restart.ts'
+import { forgetOldJobs } from './retention.ts'
 import { findJob } from './rows.ts'
 import { createScheduler } from './scheduler.ts'
 import { stopProcesses } from './stop.ts'
@@ -68,6 +69,7 @@ export async function startBatchServer(options: BatchServerOptions): Promise<Bat
   const { batch, outbox } = createBatch(options, stopping.signal)
   setQueues(batch, options.queues ?? defaultQueues)
   endLostAttempts(batch)
+  forgetOldJobs(batch)
   const server = await listen(batch, options.port ?? 0)
   let stopped: Promise<void> | undefined
   return {

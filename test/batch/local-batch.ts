@@ -1,16 +1,21 @@
 /** A local Batch of a test's own, the SDK client that drives it, and the events it sends. */
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 import {
   BatchClient,
+  CancelJobCommand,
   DescribeJobsCommand,
   type JobDetail,
   RegisterJobDefinitionCommand,
   SubmitJobCommand,
   type SubmitJobCommandInput,
+  TerminateJobCommand,
 } from '@aws-sdk/client-batch'
+import { logStreamName } from '../../local/batch/names.ts'
+import { identityOf } from '../../local/batch/process.ts'
 import { type BatchServer, type BatchServerOptions, startBatchServer } from '../../local/batch/server.ts'
 import { createMemoryClock, type MemoryClock } from '../../shared/memory/clock.ts'
 import type { Log } from '../../shared/ports.ts'
@@ -42,6 +47,8 @@ export interface LocalBatch {
   reaches: (jobId: string, status: JobStatus) => Promise<StateChange>
   submit: (command: string[], input?: Partial<SubmitJobCommandInput>) => Promise<string>
   describe: (jobId: string) => Promise<JobDetail>
+  terminate: (jobId: string, reason: string) => Promise<void>
+  cancel: (jobId: string, reason: string) => Promise<void>
   /** What the attempt has printed. */
   logOf: (jobId: string, attempt?: number) => string
   stop: () => Promise<void>
@@ -84,8 +91,14 @@ export async function openLocalBatch(
       inbox.event(({ detail }) => detail.jobId === jobId && detail.status === status),
     submit: (command, input) => submit(client, command, input),
     describe: jobId => describe(client, jobId),
+    terminate: async (jobId, reason) => {
+      await client.send(new TerminateJobCommand({ jobId, reason }))
+    },
+    cancel: async (jobId, reason) => {
+      await client.send(new CancelJobCommand({ jobId, reason }))
+    },
     logOf: (jobId, attempt = 1) =>
-      readFileSync(path.join(dir, 'logs', jobId.replace(':', '_'), `${attempt}.log`), 'utf8'),
+      readFileSync(path.join(dir, 'logs', logStreamName(jobId, attempt)), 'utf8'),
     stop,
     [Symbol.asyncDispose]: async () => {
       await stop()
@@ -173,3 +186,24 @@ export const retrySpot = {
 }
 export const statusesOf = (events: StateChange[], jobId: string): (JobStatus | undefined)[] =>
   events.filter(({ detail }) => detail.jobId === jobId).map(({ detail }) => detail.status)
+
+/** Until the attempt has printed it: only then does it do what its fixture says. */
+export async function ready(batch: LocalBatch, jobId: string, words = 'ready', attempt = 1): Promise<void> {
+  const file = path.join(batch.dir, 'logs', logStreamName(jobId, attempt))
+  await until(() => existsSync(file) && readFileSync(file, 'utf8').includes(words), `${jobId} says ${words}`)
+}
+
+/** Until there is no such process. */
+export async function gone(pid: number): Promise<void> {
+  await until(() => identityOf(pid) === undefined, `process ${pid} is gone`)
+}
+
+const turnsMax = 2_000_000
+
+/** Looks again at every turn of the event loop: what another process does sends us no event. */
+async function until(holds: () => boolean, what: string): Promise<void> {
+  for (let turns = 0; !holds(); turns++) {
+    if (turns === turnsMax) throw new Error(`It never came true that ${what}`)
+    await turn()
+  }
+}
