@@ -2,7 +2,7 @@
 import type { JobDefinition } from '@aws-sdk/client-batch'
 import { type Batch, change } from './batch.ts'
 import { arns, nameOf } from './names.ts'
-import { unknown } from './refusal.ts'
+import { refuse, unknown } from './refusal.ts'
 import {
   type DescribeJobDefinitionsRequest,
   deregisterJobDefinition,
@@ -78,6 +78,7 @@ export function describe(
   const request = parse(describeJobDefinitions, body)
   const limit = Math.min(request.maxResults ?? definitionsPerPage, definitionsPerPage)
   const offset = Number(request.nextToken ?? 0)
+  if (!Number.isInteger(offset)) refuse('nextToken is not valid')
   const found = batch.db
     .all<DefinitionRow>('SELECT * FROM definitions ORDER BY name, revision DESC')
     .filter(row => isAskedFor(row, request))

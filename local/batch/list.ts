@@ -108,8 +108,8 @@ function pageSize({ maxResults }: ListJobsRequest, most: number): number {
 
 function cursorOf({ nextToken }: ListJobsRequest): number | undefined {
   if (nextToken === undefined) return undefined
-  const cursor = Number(Buffer.from(nextToken, 'base64url').toString())
-  return Number.isInteger(cursor) ? cursor : refuse('nextToken is not valid')
+  const cursor = Buffer.from(nextToken, 'base64url').toString()
+  return /^\d+$/.test(cursor) ? Number(cursor) : refuse('nextToken is not valid')
 }
 
 function pageOf(

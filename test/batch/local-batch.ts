@@ -41,6 +41,7 @@ export interface LocalBatch {
   client: BatchClient
   clock: MemoryClock
   dir: string
+  queueArn: string
   events: StateChange[]
   /** The first event, past or future, that fits. */
   event: (fits: (event: StateChange) => boolean) => Promise<StateChange>
@@ -85,11 +86,12 @@ export async function openLocalBatch(
     client,
     clock,
     dir,
+    queueArn: 'arn:aws:batch:us-east-1:000000000000:job-queue/spot',
     events: inbox.events,
     event: inbox.event,
     reaches: (jobId, status) =>
       inbox.event(({ detail }) => detail.jobId === jobId && detail.status === status),
-    submit: (command, input) => submit(client, command, input),
+    submit: (command, input) => submitWith(client, command, input),
     describe: jobId => describe(client, jobId),
     terminate: async (jobId, reason) => {
       await client.send(new TerminateJobCommand({ jobId, reason }))
@@ -137,7 +139,7 @@ function createInbox() {
   }
 }
 
-async function register(client: BatchClient): Promise<void> {
+export async function register(client: BatchClient): Promise<void> {
   await client.send(
     new RegisterJobDefinitionCommand({
       jobDefinitionName: 'program',
@@ -153,7 +155,7 @@ async function register(client: BatchClient): Promise<void> {
   )
 }
 
-async function submit(
+export async function submitWith(
   client: BatchClient,
   command: string[],
   { containerOverrides, ...input }: Partial<SubmitJobCommandInput> = {},
@@ -188,7 +190,12 @@ export const statusesOf = (events: StateChange[], jobId: string): (JobStatus | u
   events.filter(({ detail }) => detail.jobId === jobId).map(({ detail }) => detail.status)
 
 /** Until the attempt has printed it: only then does it do what its fixture says. */
-export async function ready(batch: LocalBatch, jobId: string, words = 'ready', attempt = 1): Promise<void> {
+export async function ready(
+  batch: { dir: string },
+  jobId: string,
+  words = 'ready',
+  attempt = 1,
+): Promise<void> {
   const file = path.join(batch.dir, 'logs', logStreamName(jobId, attempt))
   await until(() => existsSync(file) && readFileSync(file, 'utf8').includes(words), `${jobId} says ${words}`)
 }

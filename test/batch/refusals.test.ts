@@ -71,6 +71,15 @@ const definitions: [string, Partial<RegisterJobDefinitionCommandInput>, RegExp][
   ['a size over 24 KiB', { parameters: { long: 'x'.repeat(25 * 1024) } }, /less than 24 KiB/],
 ]
 
+/** Overrides that are so many characters of JSON together with the command. */
+function overridesOf(length: number) {
+  const empty = JSON.stringify({
+    command: fixture('succeed.mjs'),
+    environment: [{ name: 'A', value: '' }],
+  })
+  return { environment: [{ name: 'A', value: 'x'.repeat(length - empty.length) }] }
+}
+
 describe('the local Batch', () => {
   let batch: LocalBatch
   before(async () => {
@@ -109,13 +118,6 @@ describe('the local Batch', () => {
   })
 
   test('takes overrides of 8,192 characters, and fails a job with more when it is its turn', async () => {
-    const overridesOf = (length: number) => {
-      const empty = JSON.stringify({
-        command: fixture('succeed.mjs'),
-        environment: [{ name: 'A', value: '' }],
-      })
-      return { environment: [{ name: 'A', value: 'x'.repeat(length - empty.length) }] }
-    }
     const fits = await batch.submit(fixture('succeed.mjs'), { containerOverrides: overridesOf(8_192) })
     await batch.reaches(fits, JobStatus.SUCCEEDED)
     const exceeds = await batch.submit(fixture('succeed.mjs'), {
