@@ -18,6 +18,8 @@ export const errorCodes = {
   COUNT_MISMATCH: { retryable: false },
   /** The user's SQL does not run. */
   WORK_FAILED: { retryable: false },
+  /** DuckDB reached its memory limit and could not spill. */
+  OUT_OF_MEMORY: { retryable: true },
   /** The attempt was overtaken by a later one and must not write. */
   FENCED_OFF: { retryable: false },
   /** The service asked us to slow down. */

@@ -1,0 +1,77 @@
+/**
+ * Which texts a type takes without losing anything. DuckDB's casts round (12.345 into DECIMAL(12,2), 3.7 into
+ * INTEGER), drop (the offset of a TIMESTAMP, the time of a DATE) and guess (0x1F, 1_000); so a cast counts only
+ * where it gives the same text back, or where the text has the very shape that the type holds. Pure: SQL.
+ */
+import { literal } from './text.ts'
+
+const decimal = /^DECIMAL\((\d+),(\d+)\)$/
+const wholeNumbers = ['SMALLINT', 'INTEGER', 'BIGINT']
+
+const date = '[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}'
+const time = '(?:[01]?[0-9]|2[0-3]):[0-5]?[0-9](?::[0-5]?[0-9](?:[.][0-9]{0,6}0*)?)?'
+const offset = '(?:Z|[+-](?:0[0-9]|1[0-8])(?::?[0-5][0-9])?)'
+const number = '[+-]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][+-]?[0-9]+)?'
+const notFinite = '[+-]?(?:[nN][aA][nN]|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?)'
+
+/** What a person reads when a value does not fit. */
+export function misfitWords(type: string): string {
+  if (type === 'TIMESTAMP') return 'is no TIMESTAMP (one with an offset is a TIMESTAMPTZ)'
+  if (type === 'TIMESTAMPTZ') return 'is no TIMESTAMPTZ (date, time and an offset such as Z or +02:00)'
+  if (type === 'JSON') return 'is not valid JSON'
+  return `does not fit ${type} exactly`
+}
+
+/** The value of `text`, an SQL expression of type VARCHAR; NULL where there is none. */
+export function castOf(type: string, text: string): string {
+  if (type === 'VARCHAR') return text
+  return type === 'BOOLEAN' ? booleanOf(text) : `TRY_CAST(${text} AS ${type})`
+}
+
+function booleanOf(text: string): string {
+  const plain = `lower(trim(${text}))`
+  return `CASE WHEN ${plain} IN ('true', 't', 'yes', 'y', '1') THEN true WHEN ${plain} IN ('false', 'f', 'no', 'n', '0') THEN false END`
+}
+
+/** True where `value`, which is `castOf(type, text)`, says exactly what `text` says. */
+export function isExact(type: string, text: string, value: string): string {
+  if (type === 'VARCHAR') return 'true'
+  const fits = shapeOf(type, text, value)
+  const found = `WHEN ${text} IS NULL THEN true WHEN ${value} IS NULL THEN false`
+  if (fits === undefined) return `CASE ${found} ELSE true END`
+  // The finite first: DuckDB gives `infinity` back as it came, and Parquet has no such date.
+  const same = `CAST(${value} AS VARCHAR) = ${text}${isDay(type) ? ` AND isfinite(${value})` : ''}`
+  return `CASE ${found} WHEN ${same} THEN true ELSE ${fits} END`
+}
+
+const isDay = (type: string): boolean => type === 'DATE' || type.startsWith('TIMESTAMP')
+
+function shapeOf(type: string, text: string, value: string): string | undefined {
+  const [, , scale] = decimal.exec(type) ?? []
+  if (scale !== undefined) return matches(text, decimalShape(Number(scale)))
+  if (wholeNumbers.includes(type)) return matches(text, '[+-]?[0-9]+(?:[.]0+)?')
+  if (type === 'DOUBLE') return doubleFits(text, value)
+  if (type === 'DATE') return matches(text, date)
+  if (type === 'TIME') return matches(text, time)
+  if (type === 'TIMESTAMP') return matches(text, `${date}(?:[ T]${time})?`)
+  if (type === 'TIMESTAMPTZ') return matches(text, `${date}[ T]${time} ?${offset}`)
+  return undefined
+}
+
+function decimalShape(scale: number): string {
+  return `[+-]?(?:[0-9]+(?:[.][0-9]{0,${scale}}0*)?|[.][0-9]{1,${Math.max(1, scale)}}0*)`
+}
+
+/** The nearest double is what DOUBLE means; but a whole number (an id) must come back as it was. */
+function doubleFits(text: string, value: string): string {
+  const whole = `regexp_full_match(trim(${text}), '[+-]?[0-9]{16,}')`
+  const kept = `CAST(TRY_CAST(${value} AS HUGEINT) AS VARCHAR) = CAST(TRY_CAST(${text} AS HUGEINT) AS VARCHAR)`
+  const overflown = `isinf(${value}) AND regexp_matches(${text}, '[0-9]')`
+  const vanished = `${value} = 0 AND regexp_matches(${text}, '^[^eE]*[1-9]')`
+  return `CASE WHEN ${overflown} THEN false WHEN ${vanished} THEN false WHEN ${whole} THEN coalesce(${kept}, false) ELSE ${matches(text, `(?:${number}|${notFinite})`)} END`
+}
+
+/** Spaces around a value are not part of it. */
+function matches(text: string, shape: string): string {
+  return `regexp_full_match(${text}, ${literal(`[ \\t]*${shape}[ \\t]*`)})`
+}

@@ -1,0 +1,165 @@
+/**
+ * The lines that begin in a partition. A line (a record, or a blank) belongs to the partition in which its first
+ * byte lies; so neighbours tile the object exactly, blanks included.
+ */
+import type { ScannedLine } from '../../shared/csv-scan.ts'
+import type { Assignment } from '../../shared/documents.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import type { ByteRange, Objects } from '../../shared/ports.ts'
+import type { SourceObject } from '../../shared/records.ts'
+import { bytesFrom } from './bytes.ts'
+import { sampleBytesMax } from './guess.ts'
+import type { Scanner } from './lines.ts'
+import { Window } from './window.ts'
+
+export const recordBytesMax = 256 * 1024 * 1024
+
+/** bytes[begin, line.contentEnd) of the window, at `offset` in the source. Valid during the call only. */
+export interface Unit {
+  window: Window
+  begin: number
+  line: ScannedLine
+  offset: number
+}
+
+export interface UnitsRequest {
+  objects: Objects
+  source: SourceObject
+  dataStart: number
+  assignment: Assignment
+  /** Given a sample where the scanner must guess whether the byte before the cut is inside quotes. */
+  scanner: (sample?: Buffer) => Scanner
+  guesses: boolean
+  signal?: AbortSignal | undefined
+}
+
+export interface UnitsEnd {
+  /** From the first line's first byte to behind the last line; absent where none begins in the partition. */
+  range?: ByteRange
+  bytesRead: number
+  /** The most memory the bytes at hand took. */
+  windowPeakBytes: number
+}
+
+/** Errors: BAD_INPUT for a record over `recordBytesMax`, STOPPED, and those of reading. */
+export async function readUnits(request: UnitsRequest, onUnit: (unit: Unit) => boolean): Promise<UnitsEnd> {
+  const place = beginning(request)
+  const reading = new Reading(request, place.first, new Window(place.from), onUnit)
+  const likelyEnd = Math.max(place.from, request.assignment.end)
+  let bytesRead = 0
+  if (place.first === undefined || place.first < request.assignment.end) {
+    for await (const chunk of bytesFrom(request.objects, request.source, place.from, likelyEnd)) {
+      if (request.signal?.aborted) throw new MillraceError('STOPPED', 'Asked to stop while reading')
+      bytesRead += chunk.length
+      reading.push(chunk)
+      if (reading.done) break
+    }
+    reading.end()
+  }
+  return { ...reading.range(), bytesRead, windowPeakBytes: reading.window.peakBytes }
+}
+
+/** Where to read from, and the first line's begin where it is known already. */
+function beginning({ assignment, dataStart }: UnitsRequest): { from: number; first?: number } {
+  const { exactStart, scanFrom, start } = assignment
+  if (exactStart !== undefined) return { from: exactStart, first: exactStart }
+  if (scanFrom !== undefined) return scanFrom === start ? { from: start, first: start } : { from: scanFrom }
+  return start <= dataStart ? { from: dataStart, first: dataStart } : { from: start - 1 }
+}
+
+class Reading {
+  readonly window: Window
+  done = false
+  readonly #request: UnitsRequest
+  readonly #unit: Unit
+  readonly #onUnit: (unit: Unit) => boolean
+  #scanner: Scanner | undefined
+  #first: number | undefined
+  #lastEnd: number | undefined
+  #scanned = 0
+  #begin = 0
+
+  constructor(
+    request: UnitsRequest,
+    first: number | undefined,
+    window: Window,
+    onUnit: (unit: Unit) => boolean,
+  ) {
+    this.#request = request
+    this.#first = first
+    this.window = window
+    this.#onUnit = onUnit
+    const guessing = request.guesses && first === undefined && request.assignment.scanFrom === undefined
+    if (!guessing) this.#scanner = request.scanner()
+    this.#unit = {
+      window,
+      begin: 0,
+      line: { end: 0, contentEnd: 0, fields: 0, fault: 0, loneCr: false },
+      offset: 0,
+    }
+  }
+
+  push(chunk: Buffer): void {
+    this.window.append(chunk)
+    if (this.#scanner === undefined && this.window.length < sampleBytesMax) return
+    this.#scan()
+    this.#forget()
+  }
+
+  /** The object ended, or enough was read. */
+  end(): void {
+    if (this.done) return
+    this.#scan()
+    if (this.done) return
+    const { length } = this.window
+    this.#scanner?.finish(length, this.#begin < length, line => this.#onLine(line))
+  }
+
+  range(): { range?: ByteRange } {
+    if (this.#first === undefined || this.#lastEnd === undefined) return {}
+    return { range: { start: this.#first, end: this.#lastEnd } }
+  }
+
+  #scan(): void {
+    const { window } = this
+    this.#scanner ??= this.#request.scanner(window.bytes.subarray(0, Math.min(window.length, sampleBytesMax)))
+    this.#scanned = this.#scanner.scan(window.bytes, this.#scanned, window.length, line => this.#onLine(line))
+    const lost = this.#first === undefined && window.offset + this.#scanned >= this.#request.assignment.end
+    if (lost) this.done = true
+  }
+
+  #onLine(line: ScannedLine): boolean {
+    const { start, end } = this.#request.assignment
+    const lineEnd = this.window.offset + line.end
+    if (this.#first === undefined) {
+      if (lineEnd >= start) this.#first = lineEnd
+      this.done = lineEnd >= end
+    } else {
+      this.#lastEnd = lineEnd
+      this.done = !this.#emit(line) || lineEnd >= end
+    }
+    this.#begin = line.end
+    return !this.done
+  }
+
+  #emit(line: ScannedLine): boolean {
+    this.#unit.begin = this.#begin
+    this.#unit.offset = this.window.offset + this.#begin
+    this.#unit.line = line
+    return this.#onUnit(this.#unit)
+  }
+
+  #forget(): void {
+    const kept = this.#first === undefined ? this.#scanned : this.#begin
+    if (this.window.length - kept > recordBytesMax) {
+      throw new MillraceError(
+        'BAD_INPUT',
+        `The record at byte ${this.window.offset + kept} is over ${recordBytesMax} bytes long`,
+      )
+    }
+    this.window.discard(kept)
+    this.#scanned -= kept
+    this.#begin -= kept
+    if (this.#first === undefined) this.#begin = 0
+  }
+}

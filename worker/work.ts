@@ -1,0 +1,157 @@
+/** The worker's whole life, but for the process around it: claim, attempt, finish. Answers the exit code. */
+
+import { isoTime } from '../shared/clock.ts'
+import type { Config, Environment } from '../shared/config.ts'
+import type { Assignment, RunDocument } from '../shared/documents.ts'
+import { isError } from '../shared/errors.ts'
+import { exitCodes, fingerprint } from '../shared/failure.ts'
+import type { Ports } from '../shared/ports.ts'
+import type { OutputObject } from '../shared/records.ts'
+import { fetchAssignment } from './assignment.ts'
+import { work as attemptWork } from './attempt.ts'
+import { type Child, childFrom } from './child.ts'
+import { claim, type Finished, fail, type Held, succeed } from './claim.ts'
+import { endingOf } from './ending.ts'
+import { createLog, type WorkerLog } from './log.ts'
+import { openScratch } from './scratch.ts'
+
+export interface WorkOptions {
+  config: Pick<Config, 'buckets'>
+  /** Takes one line of the log. */
+  write: (line: string) => void
+  /** Aborted at the first SIGTERM. */
+  signal?: AbortSignal
+}
+
+type WorkPorts = Pick<Ports, 'objects' | 'records' | 'clock'>
+
+interface Life {
+  ports: WorkPorts
+  options: WorkOptions
+  child: Child
+  log: WorkerLog
+}
+
+/** Never throws. Exit codes: shared/failure.ts; 0 also where there was nothing to do. */
+export async function work(
+  ports: WorkPorts,
+  environment: Environment,
+  options: WorkOptions,
+): Promise<number> {
+  let log = createLog(ports.clock, options.write)
+  try {
+    const child = childFrom(environment)
+    log = log.with({ runId: child.runId, round: child.round, jobId: child.jobId })
+    log.info('start', { chunk: child.chunk, index: child.index, jobAttempt: child.jobAttempt })
+    return await live({ ports, options, child, log })
+  } catch (error) {
+    // Before the claim nothing is held, and Batch's own word of the exit is what is left to track.
+    if (options.signal?.aborted) return exitCodes.terminated
+    const ending = endingOf(error)
+    log.error('failed', { ...ending, error: described(error) })
+    return ending.exitCode
+  }
+}
+
+async function live({ ports, options, child, log }: Life): Promise<number> {
+  const { run, assignment } = await fetchAssignment(ports.objects, options.config.buckets.state, child)
+  const { partition } = assignment
+  const held: Held = { records: ports.records, clock: ports.clock, child, partition }
+  if (options.signal?.aborted) return exitCodes.terminated
+  const claimed = await claim(held)
+  if ('refused' in claimed) {
+    log.info('nothing to do', {
+      partition,
+      refused: claimed.refused,
+      by: claimed.by.fence,
+      state: claimed.by.state,
+    })
+    return exitCodes.done
+  }
+  const { fence } = claimed
+  const claimedLog = log.with({ partition, fence })
+  claimedLog.info('claimed', { start: assignment.start, end: assignment.end })
+  return attempt({ ports, options, child, log: claimedLog }, held, fence, run, assignment)
+}
+
+async function attempt(
+  life: Life,
+  held: Held,
+  fence: number,
+  run: RunDocument,
+  assignment: Assignment,
+): Promise<number> {
+  const { ports, options, child, log } = life
+  const outputs: OutputObject[] = []
+  const scratch = await openScratch(child.scratchParent)
+  try {
+    const report = await attemptWork({
+      objects: ports.objects,
+      buckets: options.config.buckets,
+      run,
+      assignment,
+      fence,
+      scratch,
+      log,
+      outputs,
+      elapsedMs: () => ports.clock.now(),
+      openSession: async given => (await import('./duckdb/session.ts')).openSession({ ...child, ...given }),
+      signal: options.signal,
+    })
+    if (options.signal?.aborted) return await stopped(life, outputs)
+    const finished = await finishing(life, () => succeed(held, fence, report))
+    if (finished === 'fenced off') await removeOutputs(life, outputs)
+    if (finished === 'unknown') return exitCodes.temporary
+    const { recordsRead, recordsWritten, recordsRejected } = report
+    log.info('finished', { finished, recordsRead, recordsWritten, recordsRejected })
+    return exitCodes.done
+  } catch (error) {
+    if (options.signal?.aborted || isError(error, 'STOPPED')) return await stopped(life, outputs)
+    await removeOutputs(life, outputs)
+    return await failed(life, held, fence, error)
+  } finally {
+    await scratch.remove()
+  }
+}
+
+/** The partition is left as it is: Batch says why the attempt ended, and the next claim takes over. */
+async function stopped(life: Life, outputs: OutputObject[]): Promise<number> {
+  life.log.warn('stopped')
+  await removeOutputs(life, outputs)
+  return exitCodes.terminated
+}
+
+async function failed(life: Life, held: Held, fence: number, error: unknown): Promise<number> {
+  const { code, reason, exitCode } = endingOf(error)
+  const { round, jobId } = life.child
+  const at = isoTime(life.ports.clock.now())
+  const failure = { round, fence, code, fingerprint: fingerprint(code, reason), reason, exitCode, jobId, at }
+  life.log.error('failed', { code, reason, exitCode, error: described(error) })
+  const finished = await finishing(life, () => fail(held, failure))
+  if (finished === 'unknown') return exitCodes.temporary
+  // A later attempt holds the partition; what became of this one is of no interest any more.
+  return finished === 'fenced off' ? exitCodes.done : exitCode
+}
+
+/** `unknown`: the write may have happened or not, so what it names must stay. */
+async function finishing(life: Life, write: () => Promise<Finished>): Promise<Finished | 'unknown'> {
+  try {
+    return await write()
+  } catch (error) {
+    life.log.error('the last word could not be written', { error: described(error) })
+    return 'unknown'
+  }
+}
+
+async function removeOutputs({ ports, options, log }: Life, outputs: OutputObject[]): Promise<void> {
+  if (outputs.length === 0) return
+  try {
+    await ports.objects.remove(outputs.map(({ key }) => ({ bucket: options.config.buckets.output, key })))
+  } catch (error) {
+    log.warn('outputs of no use could not be removed', { keys: outputs.length, error: described(error) })
+  }
+}
+
+function described(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
