@@ -36,7 +36,7 @@ function passes(value: Json | undefined, test: Test): boolean {
  * changed twice, a sum onto what is no number, elements onto what is no list.
  */
 export function applyChange(item: Item | undefined, key: RecordKey, change: Change): Item {
-  refuseOverlaps(change)
+  checkChange(change)
   const next: Item = { ...item, pk: key.pk, sk: key.sk, ...change.set }
   for (const [name, amount] of Object.entries(change.add ?? {})) {
     const before = next[name] ?? 0
@@ -52,7 +52,8 @@ export function applyChange(item: Item | undefined, key: RecordKey, change: Chan
   return next
 }
 
-function refuseOverlaps({ set, add, append, remove }: Change): void {
+/** Errors: INVARIANT_BROKEN where the change names a key attribute, or one attribute twice. */
+export function checkChange({ set, add, append, remove }: Change): void {
   const names = [set, add, append].flatMap(part => Object.keys(part ?? {})).concat(remove ?? [])
   const twice = names.find((name, at) => name === 'pk' || name === 'sk' || names.indexOf(name) !== at)
   if (twice === undefined) return
