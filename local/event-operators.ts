@@ -17,7 +17,7 @@ export function sameValue(value: unknown, wanted: unknown): boolean {
 
 /** Errors: CONFIG_INVALID for an operator EventBridge does not know, or one not built here (`cidr`). */
 export function operatorTest(operator: string, operand: unknown, where: string): LeafTest {
-  const build = operators[operator]
+  const build = Object.hasOwn(operators, operator) ? operators[operator] : undefined
   if (build === undefined) {
     throw fault(where, `is no operator known here; known: ${Object.keys(operators).join(', ')}, exists`)
   }

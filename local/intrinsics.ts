@@ -33,7 +33,8 @@ export function resolve(value: unknown, template: Template, where: string): unkn
   return Object.fromEntries(entries.filter(([, one]) => one !== noValue))
 }
 
-const noValue = Symbol('AWS::NoValue')
+/** What `AWS::NoValue` leaves: the property is not there. */
+export const noValue = Symbol('AWS::NoValue')
 
 type Intrinsic = (argument: unknown, template: Template, where: string) => unknown
 
@@ -60,6 +61,7 @@ const intrinsics: Readonly<Record<string, Intrinsic>> = {
     const [condition, yes, no] = listOf(argument, where)
     return resolve(holds(textOf(condition, where), template, where) ? yes : no, template, where)
   },
+  Condition: (argument, template, where) => holds(textOf(argument, where), template, where),
   'Fn::Equals': (argument, template, where) => {
     const [left, right] = listOf(resolve(argument, template, where), where)
     return left === right

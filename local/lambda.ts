@@ -52,7 +52,7 @@ class FunctionLoop {
 
   async run(): Promise<void> {
     const { queues, heartbeat } = this.#options
-    const unsubscribe = [queues.onSent(() => this.#wake()), heartbeat.onBeat(() => this.#wake())]
+    const unsubscribe = [queues.on('sent', () => this.#wake()), heartbeat.onBeat(() => this.#wake())]
     while (!this.#stopped) {
       this.#woken = Promise.withResolvers<void>()
       const worked = await this.#workOnce().catch((error: unknown) => this.#survive(error))

@@ -42,7 +42,7 @@ const receiveMax = 10_000
 export class Queues {
   readonly #db: DatabaseSync
   readonly #clock: Clock
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = { sent: new Set<() => void>(), removed: new Set<() => void>() }
 
   constructor(db: DatabaseSync, clock: Clock) {
     this.#db = db
@@ -60,17 +60,17 @@ export class Queues {
       for (const { queue, body, delayMs = 0 } of messages)
         insert.run(queue, newId(), body, now, now + delayMs)
     })
-    this.wake()
+    this.#tell('sent')
   }
 
-  /** Calls `listener` after a send of this process; sends of other processes are not heard. */
-  onSent(listener: () => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+  /** Calls `listener` after each send, or removal, of this process; other processes are not heard. */
+  on(happening: 'sent' | 'removed', listener: () => void): () => void {
+    this.#listeners[happening].add(listener)
+    return () => this.#listeners[happening].delete(listener)
   }
 
-  wake(): void {
-    for (const listener of this.#listeners) listener()
+  #tell(happening: 'sent' | 'removed'): void {
+    for (const listener of this.#listeners[happening]) listener()
   }
 
   /** Oldest first, up to `max`; each is invisible for `visibilityMs` unless removed before. */
@@ -116,9 +116,11 @@ export class Queues {
   /** Done with: a receipt that was overtaken by a later receive is left alone, as in SQS. */
   remove(receipts: readonly string[]): number {
     const statement = this.#db.prepare('DELETE FROM message WHERE receipt = ?')
-    return together(this.#db, () =>
-      receipts.reduce((removed, receipt) => removed + Number(statement.run(receipt).changes), 0),
+    const removed = together(this.#db, () =>
+      receipts.reduce((sum, receipt) => sum + Number(statement.run(receipt).changes), 0),
     )
+    this.#tell('removed')
+    return removed
   }
 
   /** Visible again that long from now; 0 is at once. */

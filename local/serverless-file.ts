@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import type { Config } from '../shared/config.ts'
 import { MillraceError } from '../shared/errors.ts'
 import { isNode, type Node } from './event-operators.ts'
-import { busName, type Resource, resolve, type Template } from './intrinsics.ts'
+import { busName, noValue, type Resource, resolve, type Template } from './intrinsics.ts'
 import { everyMs } from './schedules.ts'
 import {
   deadLetterArn,
@@ -69,7 +69,7 @@ function read<Schema extends z.ZodObject>(
 ): z.output<Schema> {
   const wanted = Object.keys(schema.shape).filter(name => node[name] !== undefined)
   const values = wanted.map(name => [name, resolve(node[name], template, `${where}.${name}`)])
-  return parsed(schema, Object.fromEntries(values), where)
+  return parsed(schema, Object.fromEntries(values.filter(([, value]) => value !== noValue)), where)
 }
 
 function parsed<Schema extends z.ZodType>(schema: Schema, value: unknown, where: string): z.output<Schema> {

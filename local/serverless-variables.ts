@@ -1,7 +1,7 @@
 /** Reads serverless.yml as plain data: CloudFormation's tags in their long form, `${...}` filled in. */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { type CollectionTag, parse, type ScalarTag } from 'yaml'
+import { type CollectionTag, parseDocument, type ScalarTag } from 'yaml'
 import { MillraceError } from '../shared/errors.ts'
 import { isNode, type Node } from './event-operators.ts'
 
@@ -14,7 +14,23 @@ export class Unresolved {
   }
 }
 
-const shortTags = ['Sub', 'Join', 'If', 'Equals', 'Select', 'Split', 'Not', 'And', 'Or', 'GetAZs'] as const
+const shortTags = [
+  'And',
+  'Base64',
+  'Cidr',
+  'Equals',
+  'FindInMap',
+  'GetAZs',
+  'If',
+  'ImportValue',
+  'Join',
+  'Not',
+  'Or',
+  'Select',
+  'Split',
+  'Sub',
+  'Transform',
+]
 /** References of references; deeper is a circle. */
 const depthMax = 20
 
@@ -42,10 +58,16 @@ function splitOnce(text: string): string[] {
   return dot < 0 ? [text] : [text.slice(0, dot), text.slice(dot + 1)]
 }
 
-/** Errors: CONFIG_INVALID naming the file, where it is missing or no YAML. */
+/** Errors: CONFIG_INVALID naming the file, where it is missing, no YAML, or has a tag nobody knows. */
 export function readYaml(file: string): unknown {
   try {
-    return parse(readFileSync(file, 'utf8'), { customTags: cloudFormationTags, merge: true })
+    const document = parseDocument(readFileSync(file, 'utf8'), {
+      customTags: cloudFormationTags,
+      merge: true,
+    })
+    const [fault] = [...document.errors, ...document.warnings]
+    if (fault !== undefined) throw fault
+    return document.toJS()
   } catch (cause) {
     throw new MillraceError('CONFIG_INVALID', `${file} cannot be read: ${(cause as Error).message}`, {
       cause,

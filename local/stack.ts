@@ -31,6 +31,8 @@ export interface QueueView {
   depths(): Record<string, Depth>
   /** What was given up, by dead-letter queue; at most `deadLettersShownMax` of each. */
   deadLetters(): Record<string, Message[]>
+  /** Calls `listener` after each event that this process has sent on, or done; the returned function ends that. */
+  on(happening: 'sent' | 'removed', listener: () => void): () => void
 }
 
 export interface Stack {
@@ -156,5 +158,6 @@ function viewOf({ wiring, queues }: Delivery): QueueView {
     depths: () => Object.fromEntries(names.map(name => [name, queues.depth(name)])),
     deadLetters: () =>
       Object.fromEntries([...deadLetterQueues].map(name => [name, queues.peek(name, deadLettersShownMax)])),
+    on: (happening, listener) => queues.on(happening, listener),
   }
 }
