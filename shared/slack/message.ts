@@ -17,7 +17,7 @@ const textCharactersMax = 4000
 const failureGroupsMax = 8
 /** Before escaping, which makes up to five of one: so that a section is never cut within its markup. */
 const reasonCharactersMax = 400
-const fileCharactersMax = 400
+const partCharactersMax = 250
 
 export interface RunDetails {
   /** How many partitions are in each state; a state left out has none. */
@@ -42,7 +42,7 @@ export function runMessage(
   now: number,
 ): Omit<ChatMessage, 'channel'> {
   const { sign, words } = headlines[occasion]
-  const file = shortened(`s3://${run.source.bucket}/${run.source.key}`, fileCharactersMax)
+  const file = shortened(`s3://${run.source.bucket}/${run.source.key}`, partCharactersMax)
   const blocks: Json[] = [
     {
       type: 'header',
@@ -85,7 +85,9 @@ function facts(run: RunRecord, details: RunDetails, file: string, now: number): 
     totals === undefined
       ? undefined
       : `*Records* ${amount(totals.recordsRead)} read, ${amount(totals.recordsWritten)} written, ${amount(totals.recordsRejected)} rejected`,
-    run.certificate === undefined ? undefined : `*Certificate* ${code(run.certificate)}`,
+    run.certificate === undefined
+      ? undefined
+      : `*Certificate* ${code(shortened(run.certificate, partCharactersMax))}`,
     `*Since the drop* ${duration(run.createdAt, now)}`,
   ]
   return lines.filter(line => line !== undefined).join('\n')
@@ -104,8 +106,8 @@ function progress(run: RunRecord, { partitions }: RunDetails): string {
 function whyOf({ failure }: RunRecord, occasion: Occasion): string | undefined {
   if (failure === undefined || occasion === Occasion.RECOVERED || occasion === Occasion.SUCCEEDED)
     return undefined
-  const words = mrkdwn(shortened(failure.words, reasonCharactersMax))
-  const remedy = mrkdwn(shortened(failure.remedy, reasonCharactersMax))
+  const words = mrkdwn(shortened(failure.words, partCharactersMax))
+  const remedy = mrkdwn(shortened(failure.remedy, partCharactersMax))
   return `*${mrkdwn(failure.code)}*: ${words}\n*What to do* ${remedy}`
 }
 
