@@ -24,14 +24,14 @@ const refusedAsInvalid = (error: unknown): boolean => isError(error, 'INVARIANT_
 
 export function recordsContract(
   which: string,
-  start: () => Promise<RecordsUnderTest>,
+  openOne: () => Promise<RecordsUnderTest>,
   options: SuiteOptions = {},
 ): void {
   describe(`Records: ${which}`, () => {
     let world: RecordsUnderTest
     let records: Records
     before(async () => {
-      world = await start()
+      world = await openOne()
       records = world.records
     })
     after(async () => {
