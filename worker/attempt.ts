@@ -12,7 +12,7 @@ import type { Objects } from '../shared/ports.ts'
 import type { OutputObject, Report } from '../shared/records.ts'
 import { Table } from './duckdb/load.ts'
 import type { Session, SessionOptions } from './duckdb/session.ts'
-import { type WrittenFile, writeParquet } from './duckdb/write.ts'
+import type { WrittenFile } from './duckdb/write.ts'
 import type { WorkerLog } from './log.ts'
 import { formatOf } from './read/format.ts'
 import { findRecords, isGuessed, type PartitionSource, provenStart, readPartition } from './read/partition.ts'
@@ -106,6 +106,8 @@ async function working(
     if (misfits > 0) await rejectMisfits(source, table, spool, rejects, misfits)
     const loadedMs = attempt.elapsedMs() - began
     const tolerated = rejects.count <= run.pipeline.tolerate.rejectedRecords
+    // Loaded only now: DuckDB's library must not stand between the process's start and its claim.
+    const { writeParquet } = await import('./duckdb/write.ts')
     const files = tolerated ? await writeParquet(session, run.pipeline, scratch) : []
     log.info('worked', { misfits, files: files.length, loadedMs, ms: attempt.elapsedMs() - began })
     return files

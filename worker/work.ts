@@ -103,7 +103,8 @@ async function attempt(
     if (finished === 'fenced off') await removeOutputs(life, outputs)
     if (finished === 'unknown') return exitCodes.temporary
     const { recordsRead, recordsWritten, recordsRejected } = report
-    log.info('finished', { finished, recordsRead, recordsWritten, recordsRejected })
+    const peakRssMiB = Math.round(process.resourceUsage().maxRSS / 1024)
+    log.info('finished', { finished, recordsRead, recordsWritten, recordsRejected, peakRssMiB })
     return exitCodes.done
   } catch (error) {
     if (options.signal?.aborted || isError(error, 'STOPPED')) return await stopped(life, outputs)
