@@ -35,9 +35,9 @@ function isColumnType(type: string): boolean {
   return columnTypeNames.includes(type as (typeof columnTypeNames)[number])
 }
 
-const oneByte = z
-  .string()
-  .refine(text => Buffer.byteLength(text) === 1, { error: 'must be one ASCII character' })
+const oneByte = z.string().refine(text => Buffer.byteLength(text) === 1 && !/[\r\n]/.test(text), {
+  error: 'must be one ASCII character, and no line break',
+})
 const prefix = z
   .string()
   .min(1)
@@ -74,11 +74,18 @@ const linesSource = z.strictObject({
   skipIdentical: z.boolean().default(false),
 })
 
+function dialectIsClear(source: object): boolean {
+  return !('delimiter' in source && 'quote' in source) || source.delimiter !== source.quote
+}
+
 export const pipelineSchema = z.strictObject({
   name: z
     .string()
     .regex(/^[a-z][a-z0-9-]{0,39}$/, { error: 'must be 1 to 40 of a-z, 0-9 and -, starting with a letter' }),
-  source: z.discriminatedUnion('format', [csvSource, ndjsonSource, linesSource]),
+  source: z.discriminatedUnion('format', [csvSource, ndjsonSource, linesSource]).refine(dialectIsClear, {
+    error: 'the delimiter and the quote must differ',
+    path: ['delimiter'],
+  }),
   split: z
     .strictObject({
       /** Default: 256 MiB, or a ten-thousandth of the object where that is more. */

@@ -33,8 +33,6 @@ export function settleRound(facts: RoundFacts): Verdict {
   const failed = facts.partitions.filter(({ state }) => state !== PartitionState.SUCCEEDED)
   const hopeless = failed.find(partition => isHopeless(partition, facts))
   if (hopeless) return { kind: 'giveUp', failure: giveUpWords(hopeless, failed.length) }
-  const intolerable = beyondTolerance(facts)
-  if (intolerable) return { kind: 'giveUp', failure: intolerable }
   if (failed.length > 0) return again(facts, failed, [])
   const missing = facts.document.partitions - facts.partitions.length
   if (missing > 0) throw new TypeError(`${missing} partitions have no record`)
@@ -45,6 +43,9 @@ function proveAndPublish(facts: RoundFacts): Verdict {
   const { document, partitions, run, outputBucket, now } = facts
   const wrong = miscuts(document, partitions, run.round >= guessesTrustedRounds)
   if (wrong.length > 0) return again(facts, [], wrong)
+  // Not before the cuts are proven: what a wrong guess rejected may be sound.
+  const intolerable = beyondTolerance(facts)
+  if (intolerable) return { kind: 'giveUp', failure: intolerable }
   return { kind: 'publish', certificate: certificateOf(document, partitions, run.round, outputBucket, now) }
 }
 
