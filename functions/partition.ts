@@ -67,8 +67,9 @@ async function register(
   const refused = 'code' in plan
   if (!refused) await openRound(world, runId, firstRound(plan), 1, world.clock.now())
   const run = runRecord(runId, pipeline.name, drop, plan, isoTime(world.clock.now()))
-  await world.records.put(toItem(recordKeys.run(runId), run, runIndexes(run)), [{ state: { absent: true } }])
+  // Before the run: once that is there, a repeated event looks no further.
   await enterLedger(world, run, drop)
+  await world.records.put(toItem(recordKeys.run(runId), run, runIndexes(run)), [{ state: { absent: true } }])
   world.log.info(refused ? 'refused' : 'planned', { runId, partitions: run.partitions, ...run.failure })
   await (refused ? announce(world, run) : publishRoundDue(world, run, world.clock.now()))
 }

@@ -1,0 +1,127 @@
+/** The machines of the in-memory Batch: they start what is RUNNABLE, a few at a time, and tell how it ended. */
+import { setImmediate as turn } from 'node:timers/promises'
+import type { AssignmentPage, RunDocument } from '../../shared/documents.ts'
+import { placeOf, stateKeys } from '../../shared/documents.ts'
+import type { BatchStateChange } from '../../shared/memory/job-events.ts'
+import type { MemoryJobs } from '../../shared/memory/jobs.ts'
+import { childrenPerArrayMax } from '../../shared/records.ts'
+import { JobStatus } from '../../shared/vocabulary.ts'
+import type { World } from '../../shared/world.ts'
+import { fetchAssignment } from '../../worker/assignment.ts'
+import { type Attempted, fateOf, type Misfortune } from './fates.ts'
+import { readBytes } from './proof.ts'
+import { type ProcessEnd, standInWorker } from './stand-in-worker.ts'
+
+/** From here on, fetching a plan page of 1,000 for every child would be most of the work. */
+const pagesKeptFrom = 1000
+const hostLost = {
+  status: JobStatus.FAILED,
+  statusReason: 'Host EC2 (instance i-0abc1234def567890) terminated.',
+}
+
+export class Children {
+  /** Every attempt that got as far as its assignment, in order. */
+  readonly attempted: Attempted[] = []
+  underWay = 0
+  zombies = 0
+  readonly #runnable: Record<string, string>[] = []
+  readonly #letGo: (() => void)[] = []
+  readonly #jobs: MemoryJobs
+  readonly #world: World
+  readonly #misfortunes: readonly Misfortune[]
+  readonly #slots: number
+  readonly #pages = new Map<string, unknown>()
+
+  constructor(jobs: MemoryJobs, world: World, misfortunes: readonly Misfortune[], slots: number) {
+    this.#jobs = jobs
+    this.#world = world
+    this.#misfortunes = misfortunes
+    this.#slots = slots
+  }
+
+  get startable(): boolean {
+    return this.#runnable.length > 0 && this.underWay - this.zombies < this.#slots
+  }
+
+  heard({ detail }: BatchStateChange): void {
+    const { index, size } = (detail.arrayProperties ?? {}) as { index?: number; size?: number }
+    if (detail.status !== JobStatus.RUNNABLE || (size !== undefined && index === undefined)) return
+    const { environment } = detail.container as { environment: { name: string; value: string }[] }
+    const attempts = detail.attempts as unknown[]
+    this.#runnable.push({
+      ...Object.fromEntries(environment.map(({ name, value }) => [name, value])),
+      AWS_BATCH_JOB_ID: detail.jobId,
+      AWS_BATCH_JOB_ATTEMPT: String(attempts.length + 1),
+      ...(index === undefined ? {} : { AWS_BATCH_JOB_ARRAY_INDEX: String(index) }),
+    })
+  }
+
+  /** The oldest RUNNABLE child, from start to end. */
+  async runNext(): Promise<void> {
+    const environment = this.#runnable.shift()
+    const jobId = environment?.AWS_BATCH_JOB_ID
+    if (jobId === undefined || !this.#jobs.start(jobId)) return
+    this.underWay += 1
+    const end = await standInWorker(
+      {
+        ports: this.#world,
+        config: this.#world.config,
+        fateOf: attempted => {
+          this.attempted.push(attempted)
+          return fateOf(this.#misfortunes, attempted)
+        },
+        becomeZombie: again => this.#becomeZombie(jobId, again),
+        fetch: (...given) => this.#fetch(...given),
+      },
+      environment ?? {},
+    )
+    this.underWay -= 1
+    this.#ended(jobId, end)
+  }
+
+  /** Lets every zombie finish what it thinks is still its own. */
+  async letZombiesGo(): Promise<void> {
+    for (const go of this.#letGo.splice(0)) go()
+    await turn()
+  }
+
+  async #becomeZombie(jobId: string, again: boolean): Promise<void> {
+    const gone = new Promise<void>(resolve => {
+      this.#letGo.push(resolve)
+    })
+    this.zombies += 1
+    if (again) this.#jobs.reclaim(jobId)
+    else this.#jobs.end(jobId, hostLost)
+    await gone
+    this.zombies -= 1
+  }
+
+  #ended(jobId: string, end: ProcessEnd): void {
+    if (end === undefined) return
+    if (end === 'reclaimed') return void this.#jobs.reclaim(jobId)
+    const said = Object.entries(end).filter(([, value]) => value !== undefined)
+    const status = end.exitCode === 0 ? JobStatus.SUCCEEDED : JobStatus.FAILED
+    this.#jobs.end(jobId, { ...Object.fromEntries(said), status })
+  }
+
+  /** The same documents, kept once parsed: pages are written once and never change. */
+  async #fetch(...[objects, bucket, child]: Parameters<typeof fetchAssignment>) {
+    const kept = async <Shape>(key: string): Promise<Shape> => {
+      const known = this.#pages.get(key) ?? JSON.parse((await readBytes(objects, bucket, key)).toString())
+      this.#pages.set(key, known)
+      return known as Shape
+    }
+    const key = stateKeys.run(child.runId)
+    const run = this.#pages.get(key) as RunDocument | undefined
+    if ((run?.partitions ?? 0) < pagesKeptFrom) {
+      const fetched = await fetchAssignment(objects, bucket, child)
+      this.#pages.set(key, fetched.run)
+      return fetched
+    }
+    const { page, offset } = placeOf(child.chunk, child.index, childrenPerArrayMax)
+    const { assignments } = await kept<AssignmentPage>(stateKeys.assignments(child.runId, child.round, page))
+    const assignment = assignments[offset]
+    if (assignment === undefined) throw new Error(`no assignment at ${offset} of page ${page}`)
+    return { run: await kept<RunDocument>(key), assignment }
+  }
+}

@@ -1,0 +1,78 @@
+/** What must hold when a story is over. */
+import assert from 'node:assert/strict'
+import { hasEnded } from '../../shared/memory/submitted-job.ts'
+import { fromItem, type PartitionRecord, type RunRecord, recordKeys } from '../../shared/records.ts'
+import { RunState } from '../../shared/vocabulary.ts'
+import type { MemoryHouse } from './memory-house.ts'
+
+export async function runOf(house: MemoryHouse, runId: string): Promise<RunRecord> {
+  const item = await house.ports.records.get(recordKeys.run(runId))
+  if (item === undefined) return assert.fail(`no run ${runId}`)
+  return fromItem<RunRecord>(item)
+}
+
+export async function partitionOf(
+  house: MemoryHouse,
+  runId: string,
+  partition: number,
+): Promise<PartitionRecord> {
+  const item = await house.ports.records.get(recordKeys.partition(runId, partition))
+  if (item === undefined) return assert.fail(`partition ${partition} of ${runId} has no record`)
+  return fromItem<PartitionRecord>(item)
+}
+
+export async function runsOf(house: MemoryHouse, pipeline: string): Promise<RunRecord[]> {
+  const { items } = await house.ports.records.query({ index: 'pipeline', pk: pipeline })
+  return items.map(item => fromItem<RunRecord>(item))
+}
+
+/** Nothing surprised anybody, and every promise was kept. `wordsMax`: how often the same words may have been said. */
+export async function assertWell(house: MemoryHouse, wordsMax = 1): Promise<void> {
+  assert.deepEqual(house.failures, [])
+  assert.deepEqual(house.ports.invariants.broken, [])
+  for (const [words, times] of house.ports.invariants.said)
+    assert.ok(times <= wordsMax, `${times} times: ${words}`)
+  for (const { name } of house.pipelines) {
+    for (const run of await runsOf(house, name)) await assertNothingLeft(house, run)
+  }
+}
+
+async function assertNothingLeft(house: MemoryHouse, run: RunRecord): Promise<void> {
+  assert.equal((run as { open?: unknown }).open, undefined, `${run.runId} is ${run.state} and still open`)
+  for (const { jobId, request } of house.ports.jobs.submitted()) {
+    if (request.environment.MILLRACE_RUN_ID !== run.runId) continue
+    const live = house.ports.jobs.children(jobId).filter(({ status }) => !hasEnded(status))
+    assert.deepEqual(live, [], 'jobs outlive their run')
+  }
+  await assertInLedger(house, run)
+  const certified = house.ports.certificates.filter(({ runId }) => runId === run.runId)
+  assert.equal(
+    certified.length,
+    run.state === RunState.SUCCEEDED ? 1 : 0,
+    'one certificate where it SUCCEEDED',
+  )
+  const named = certified.flatMap(({ partitions }) => partitions.flatMap(({ outputs }) => outputs))
+  if (run.state !== RunState.SUCCEEDED) return
+  const there = new Set<string>()
+  for (const { prefix } of house.pipelines.map(({ output }) => output)) {
+    let after: string | undefined
+    do {
+      const page = await house.ports.objects.list(
+        house.config.buckets.output,
+        `${prefix}run=${run.runId}/`,
+        after,
+      )
+      for (const { key } of page.objects) there.add(key)
+      after = page.next
+    } while (after !== undefined)
+  }
+  assert.deepEqual([...there].toSorted(), named.map(({ key }) => key).toSorted(), 'outputs nobody names')
+}
+
+/** "Was this object loaded?" has its answer. */
+async function assertInLedger(house: MemoryHouse, { runId, source }: RunRecord): Promise<void> {
+  const version = await house.ports.records.get(recordKeys.source(source, source.version ?? ''))
+  assert.equal(version?.runId, runId, 'the ledger does not name the run of this version')
+  const content = await house.ports.records.get(recordKeys.content(source, source.etag))
+  assert.notEqual(content, undefined, 'the ledger does not know this content')
+}

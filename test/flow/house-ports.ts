@@ -1,0 +1,73 @@
+/** The in-memory twins, every write of which is held against the invariants. */
+import { defaultBus, objectCreated } from '../../local/envelope.ts'
+import type { Certificate } from '../../shared/certificate.ts'
+import type { Config } from '../../shared/config.ts'
+import { createMemoryBus, type MemoryBus } from '../../shared/memory/bus.ts'
+import { createMemoryChat, type MemoryChat } from '../../shared/memory/chat.ts'
+import { createMemoryClock, type MemoryClock } from '../../shared/memory/clock.ts'
+import type { BatchStateChange } from '../../shared/memory/job-events.ts'
+import { createMemoryJobs, type MemoryJobs } from '../../shared/memory/jobs.ts'
+import { createMemoryObjects } from '../../shared/memory/objects.ts'
+import { createMemoryRecords } from '../../shared/memory/records.ts'
+import type { Objects, Ports, Records } from '../../shared/ports.ts'
+import { Invariants, watchedObjects } from './invariants.ts'
+import { faultsOf } from './proof.ts'
+
+const startMs = Date.UTC(2026, 0, 31, 12)
+
+export interface PortOptions {
+  seed?: number
+  /** How long Batch does not show a new job. */
+  visibleAfterMs?: number
+  /** Outputs are compared byte for byte with the source (default), where there are not too many. */
+  withContent?: boolean
+}
+
+export interface HousePorts {
+  clock: MemoryClock
+  bus: MemoryBus
+  chat: MemoryChat
+  jobs: MemoryJobs
+  records: Records
+  objects: Objects
+  invariants: Invariants
+  certificates: Certificate[]
+  /** What the house is handed: the same, watched. */
+  watched: Ports
+}
+
+/** `route` takes every event of S3 and Batch, with its bus. */
+export function openHousePorts(
+  config: Config,
+  { seed = 1, visibleAfterMs = 0, withContent = true }: PortOptions,
+  route: (bus: string, event: unknown) => void,
+): HousePorts {
+  const clock = createMemoryClock(startMs, seed)
+  const [bus, chat, records] = [createMemoryBus(clock), createMemoryChat(), createMemoryRecords()]
+  const onStateChange = (event: BatchStateChange): void => route(defaultBus, event)
+  const jobs = createMemoryJobs({ clock, visibleAfterMs, onStateChange })
+  const objects = createMemoryObjects({
+    versioned: true,
+    onCreated: (bucket, key, { bytes, etag, version = '', sequencer }) => {
+      if (bucket !== config.buckets.drops) return
+      route(defaultBus, objectCreated({ bucket, key, bytes, etag, version, sequencer }, clock.now()))
+    },
+  })
+  const invariants = new Invariants(records, clock)
+  const certificates: Certificate[] = []
+  const certified = async (text: string): Promise<void> => {
+    const certificate = JSON.parse(text) as Certificate
+    certificates.push(certificate)
+    const faults = await faultsOf(certificate, { objects, records }, withContent)
+    for (const fault of faults) invariants.breach('All or nothing', fault)
+  }
+  const watched = {
+    objects: watchedObjects(objects, invariants, config.buckets.output, certified),
+    records: invariants.records(),
+    jobs: invariants.jobs(jobs),
+    bus,
+    chat: invariants.chat(chat),
+    clock,
+  }
+  return { clock, bus, chat, jobs, records, objects, invariants, certificates, watched }
+}

@@ -1,0 +1,199 @@
+/**
+ * The whole house in memory: the real steps of functions/, routed as serverless.yml says, on in-memory ports, with
+ * stand-in workers, time that is moved, and chance that is seeded. One seed, one story.
+ */
+import { notify } from '../../functions/notify.ts'
+import { partition } from '../../functions/partition.ts'
+import { reconcile } from '../../functions/reconcile.ts'
+import { settle } from '../../functions/settle.ts'
+import { submit } from '../../functions/submit.ts'
+import { track } from '../../functions/track.ts'
+import { ownEnvelope, scheduledEvent } from '../../local/envelope.ts'
+import { localConfig } from '../../shared/config.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import { seededRandom } from '../../shared/memory/clock.ts'
+import type { BatchStateChange } from '../../shared/memory/job-events.ts'
+import type { Pipeline, PipelineInput } from '../../shared/pipeline.ts'
+import { pipelineSet } from '../../shared/pipelines.ts'
+import { pipelineFor, runIdOf } from '../../shared/plan.ts'
+import type { Log, WriteOptions } from '../../shared/ports.ts'
+import type { World } from '../../shared/world.ts'
+import { Children } from './children.ts'
+import { Deliveries, type Delivery, type DeliveryOptions } from './deliveries.ts'
+import type { Misfortune } from './fates.ts'
+import { openHousePorts, type PortOptions } from './house-ports.ts'
+import { interposedPorts, type PortCall } from './port-calls.ts'
+import { opened } from './routes.ts'
+import { Tasks } from './tasks.ts'
+
+const steps = { partition, submit, track, settle, notify, reconcile }
+const stepsUnderWayMax = 3
+const turnsMax = 2_000_000
+export const reconcileEveryMs = 5 * 60 * 1000
+
+export interface HouseOptions extends PortOptions, DeliveryOptions {
+  pipelines: PipelineInput[]
+  /** Interleave steps call by call (default), or let each run through: quicker where there are thousands. */
+  gated?: boolean
+  misfortunes?: Misfortune[]
+  /** How many workers run at once. */
+  slots?: number
+  /** Makes call number `at` fail: before it happens, or after it took effect. */
+  fault?: (call: PortCall, at: number) => 'before' | 'after' | undefined
+  /** Does an event whose step met that fault come again, or is it lost for ever? */
+  afterFault?: 'again' | 'lost'
+}
+
+export class MemoryHouse {
+  readonly config = localConfig('', '')
+  readonly pipelines: readonly Pipeline[]
+  readonly ports
+  readonly children: Children
+  readonly deliveries: Deliveries
+  /** Every call of a port, in order. */
+  readonly calls: PortCall[] = []
+  /** Errors that no story asked for. */
+  readonly failures: { step: string; error: unknown }[] = []
+  readonly logged: { level: string; message: string; fields: Record<string, unknown> }[] = []
+  readonly #options: HouseOptions
+  readonly #tasks: Tasks
+  readonly #random: () => number
+
+  constructor(options: HouseOptions) {
+    this.#options = options
+    this.pipelines = pipelineSet(Object.fromEntries(options.pipelines.map(one => [one.name, one])))
+    this.#random = seededRandom(options.seed ?? 1)
+    this.#tasks = new Tasks(options.gated ?? true)
+    this.ports = openHousePorts(this.config, options, (bus, event) => this.#foreign(bus, event))
+    this.deliveries = new Deliveries(this.ports.clock, options)
+    const { misfortunes = [], slots = 4 } = options
+    this.children = new Children(this.ports.jobs, this.worldOf('worker'), misfortunes, slots)
+  }
+
+  /** The world as `by` is handed it. */
+  worldOf(by: string): World {
+    const ports = interposedPorts(this.ports.watched, by, (call, act) => this.#call(call, act))
+    return { ...ports, config: this.config, pipelines: this.pipelines, log: this.#log(by) }
+  }
+
+  /** @returns the id of the run it starts; '' where no pipeline takes the key */
+  async drop(key: string, body: string | Buffer, options: WriteOptions = {}): Promise<string> {
+    const bucket = this.config.buckets.drops
+    const { version = '' } = await this.ports.objects.write({ bucket, key }, Buffer.from(body), options)
+    const pipeline = pipelineFor(this.pipelines, key)
+    return pipeline ? runIdOf(pipeline.name, { bucket, key }, version) : ''
+  }
+
+  /** Until nothing is under way and nothing is due, however far off. */
+  async untilQuiet(): Promise<void> {
+    for (let turns = 0; turns < turnsMax; turns++) {
+      if (await this.#turn()) continue
+      const next = Math.min(this.deliveries.nextDueAt(), this.ports.bus.held()[0]?.dueAt ?? Infinity)
+      if (next === Infinity) return this.#assertIdle()
+      await this.moveTo(next)
+    }
+    throw new Error(`not quiet after ${turnsMax} turns`)
+  }
+
+  async moveTo(timeMs: number): Promise<void> {
+    const { clock } = this.ports
+    await clock.advance(Math.max(0, timeMs - clock.now()))
+    this.deliveries.becomeDue()
+  }
+
+  /** Five minutes later. */
+  async reconcile(): Promise<void> {
+    const { clock } = this.ports
+    await this.moveTo(clock.now() + reconcileEveryMs)
+    this.deliveries.enqueue('reconcile', scheduledEvent('reconcile', clock.now()))
+    await this.untilQuiet()
+  }
+
+  /** Until no run is open. @returns how many reconciles it took */
+  async untilEnded(reconcilesMax = 0): Promise<number> {
+    await this.untilQuiet()
+    for (let taken = 0; ; taken++) {
+      const { items } = await this.ports.records.query({ index: 'open', pk: 'OPEN' })
+      if (items.length === 0) return taken
+      if (taken === reconcilesMax) throw new Error(`still open after ${taken}: ${JSON.stringify(items)}`)
+      await this.reconcile()
+    }
+  }
+
+  /** One thing happens, drawn from all that could happen now. */
+  async #turn(): Promise<boolean> {
+    this.#hearOwn()
+    const busy = this.#tasks.underWay - this.children.underWay >= stepsUnderWayMax
+    const deliveries = busy ? 0 : this.deliveries.ready
+    const starts = this.children.startable ? 1 : 0
+    const choices = deliveries + starts + this.#tasks.waiting
+    if (choices === 0) return false
+    const draw = Math.floor(this.#random() * choices)
+    if (draw < deliveries) await this.#deliver(this.deliveries.take(draw))
+    else if (draw < deliveries + starts) await this.#tasks.start(() => this.children.runNext())
+    else await this.#tasks.release(draw - deliveries - starts)
+    return true
+  }
+
+  async #deliver(delivery: Delivery | undefined): Promise<void> {
+    if (delivery === undefined) return
+    const { step, event } = delivery
+    await this.#tasks.start(() =>
+      steps[step](this.worldOf(step), event).catch((error: unknown) => this.#failed(delivery, error)),
+    )
+  }
+
+  #failed(delivery: Delivery, error: unknown): void {
+    const wanted = isInjected(error)
+    if (!wanted) this.failures.push({ step: delivery.step, error })
+    // The first event is in a queue until it is done; those after it may be lost, says the promise.
+    const lost = wanted && this.#options.afterFault === 'lost' && delivery.step !== 'partition'
+    if (!lost) this.deliveries.bringAgain(delivery)
+  }
+
+  async #call(call: PortCall, act: () => Promise<unknown>): Promise<unknown> {
+    await this.#tasks.gate()
+    const at = this.calls.push(call) - 1
+    const fault = this.#options.fault?.(call, at)
+    if (fault === 'before') throw injected(call)
+    const result = await act()
+    if (fault === 'after') throw injected(call)
+    return result
+  }
+
+  #foreign(bus: string, event: unknown): void {
+    if ((event as { source?: string }).source === 'aws.batch') this.children.heard(event as BatchStateChange)
+    for (const step of opened(bus, event)) this.deliveries.enqueue(step, event)
+  }
+
+  #hearOwn(): void {
+    for (const event of this.ports.bus.take()) {
+      const envelope = ownEnvelope(event, this.ports.clock.now())
+      for (const step of opened(this.config.bus, envelope)) this.deliveries.enqueue(step, envelope)
+    }
+  }
+
+  #log(by: string): Log {
+    const say =
+      (level: string) =>
+      (message: string, fields: Record<string, unknown> = {}) => {
+        this.logged.push({ level, message, fields })
+        const { error } = fields
+        if (error !== undefined && !isInjected(error)) this.failures.push({ step: by, error })
+      }
+    return { info: say('info'), warn: say('warn'), error: say('error') }
+  }
+
+  #assertIdle(): void {
+    if (this.#tasks.underWay === this.children.zombies) return
+    throw new Error('a step waits for something that is no call of a port')
+  }
+}
+
+function injected({ by, name }: PortCall): MillraceError {
+  return new MillraceError('TEMPORARY_FAILURE', `the story fails ${name} of ${by}`)
+}
+
+function isInjected(error: unknown): boolean {
+  return error instanceof MillraceError && error.message.startsWith('the story fails')
+}

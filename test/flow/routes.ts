@@ -1,0 +1,43 @@
+/** Which event opens which function, as serverless.yml says, and how often it is brought again. */
+import path from 'node:path'
+import { compilePattern } from '../../local/event-pattern.ts'
+import { readWiring } from '../../local/serverless-file.ts'
+import { eventQueue } from '../../local/wiring.ts'
+import { localConfig } from '../../shared/config.ts'
+import { type FunctionName, functionNames } from '../../shared/vocabulary.ts'
+
+const wiring = readWiring(path.resolve(import.meta.dirname, '../../serverless.yml'), localConfig('', ''))
+
+export interface Manners {
+  /** The first delivery counts. */
+  triesMax: number
+  /** Until the same event comes again. */
+  againAfterMs: number
+}
+
+function mannersOf(name: FunctionName): Manners {
+  const declared = wiring.functions.find(one => one.name === name)
+  const source = declared?.queues[0]
+  if (source === undefined) return { triesMax: 1 + (declared?.retriesMax ?? 0), againAfterMs: 60_000 }
+  const queue = wiring.queues.find(one => one.name === source.queue)
+  return { triesMax: queue?.redrive?.receivesMax ?? 1, againAfterMs: queue?.visibilityMs ?? 0 }
+}
+
+export const manners = Object.fromEntries(functionNames.map(name => [name, mannersOf(name)])) as Record<
+  FunctionName,
+  Manners
+>
+
+const rules = wiring.rules.map(rule => ({
+  bus: rule.bus,
+  test: compilePattern(rule.pattern, rule.name),
+  opens: functionNames.filter(name => {
+    const queues = wiring.functions.find(one => one.name === name)?.queues.map(({ queue }) => queue) ?? []
+    return [eventQueue(name), ...queues].some(queue => rule.targets.includes(queue))
+  }),
+}))
+
+/** The functions whose door an event on that bus opens. */
+export function opened(bus: string, event: unknown): FunctionName[] {
+  return rules.filter(rule => rule.bus === bus && rule.test(event)).flatMap(({ opens }) => opens)
+}
