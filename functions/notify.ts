@@ -40,7 +40,9 @@ function occasionOf(run: RunRecord): Occasion | undefined {
 /** One speaks at a time; after a crash between Slack and the record, the same words may come a second time. */
 async function claim(world: World, run: RunRecord): Promise<RunRecord | undefined> {
   const now = world.clock.now()
-  const still = { state: { is: run.state }, round: { is: run.round } }
+  // As told as it was when it was loaded: somebody who spoke since then said these very words.
+  const told = run.told === undefined ? ({ absent: true } as const) : { is: run.told }
+  const still = { state: { is: run.state }, round: { is: run.round }, told }
   const outcome = await world.records.update(recordKeys.run(run.runId), { set: { tellingAt: now } }, [
     { ...still, tellingAt: { absent: true } },
     { ...still, tellingAt: { atMost: now - tellLeaseMs } },
