@@ -1,0 +1,80 @@
+/** The house is hit at every single call it makes of the world, and must come to the same good end. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { MillraceError } from '../../shared/errors.ts'
+import { RunState } from '../../shared/vocabulary.ts'
+import { assertWell, runOf } from './endings.ts'
+import type { Misfortune } from './fates.ts'
+import { type HouseOptions, MemoryHouse } from './memory-house.ts'
+import type { PortCall } from './port-calls.ts'
+import { linesOf, linesPipeline } from './settings.ts'
+
+const misfortunes: Misfortune[] = [
+  {
+    partition: 1,
+    round: 1,
+    kind: 'throws',
+    error: new MillraceError('TEMPORARY_FAILURE', 'the network hiccups'),
+  },
+  { partition: 3, kind: 'reclaimed' },
+]
+/** A lost event costs one look, the leases of submit and notify another. */
+const reconcilesMax = 3
+
+/** Five partitions, one temporary failure, one reclaim. */
+async function play(
+  options: Partial<HouseOptions> = {},
+): Promise<{ house: MemoryHouse; reconciles: number }> {
+  const house = new MemoryHouse({ pipelines: [linesPipeline()], misfortunes, ...options })
+  const runId = await house.drop('text/five.txt', linesOf(5))
+  const reconciles = await house.untilEnded(reconcilesMax)
+  assert.equal((await runOf(house, runId)).state, RunState.SUCCEEDED)
+  return { house, reconciles }
+}
+
+/** Slack takes no token for "the same again": what fails between its answer and our record is said twice. */
+function wordsMax(hit: PortCall | undefined): number {
+  return hit?.by === 'notify' && (hit.name === 'chat.post' || hit.name === 'records.update') ? 2 : 1
+}
+
+async function playHit(when: 'before' | 'after', afterFault: 'again' | 'lost', at: number, seed: number) {
+  let hit: PortCall | undefined
+  const fault = (call: PortCall, number: number) => {
+    if (number === at) hit = call
+    return number === at ? when : undefined
+  }
+  try {
+    const { house } = await play({ fault, afterFault, seed })
+    assert.notEqual(hit, undefined, 'the story was over before')
+    await assertWell(house, wordsMax(hit))
+    assert.deepEqual(house.deliveries.dead, [])
+    assert.equal(house.ports.invariants.said.size, 1)
+  } catch (cause) {
+    throw new Error(`${when} call ${at}, ${hit?.name} of ${hit?.by}, then ${afterFault}, seed ${seed}`, {
+      cause,
+    })
+  }
+}
+
+describe('a run of five partitions, one of them reclaimed and one failing once', () => {
+  test('ends by itself, without a reconcile', async () => {
+    const { house, reconciles } = await play()
+    await assertWell(house)
+    assert.equal(reconciles, 0)
+    assert.equal(house.ports.chat.messages.length, 1)
+  })
+
+  for (const when of ['before', 'after'] as const) {
+    for (const afterFault of ['again', 'lost'] as const) {
+      const words = afterFault === 'again' ? 'comes again' : 'is lost for ever'
+      test(`ends well where any one call fails ${when} it took effect, and its event ${words}`, async () => {
+        const { house } = await play()
+        const faults: unknown[] = []
+        for (let at = 0; at < house.calls.length; at++) {
+          await playHit(when, afterFault, at, 1).catch(error => faults.push(error))
+        }
+        assert.deepEqual(faults, [])
+      })
+    }
+  }
+})
