@@ -1,22 +1,33 @@
-/** Keys that S3 takes and that file systems, URLs or XML would rather not. */
-export function oddKeys(root: string): string[] {
-  const names = [
+/** Keys that S3 takes and that file systems, URLs or XML would rather not; what makes them odd is their heading. */
+export const oddNames: Readonly<Record<string, readonly string[]>> = {
+  'hold signs, and letters of any script': [
     'plain/file.csv',
     'with space.csv',
     'plus+and&amp;<tag>"quoted"\'.csv',
-    'percent%20%2F%zz%.csv',
-    '100%',
     'ünïcödé ☃ 😀.csv',
     // The same letter twice: composed, and as letter and accent.
     'caf\u00e9',
     'cafe\u0301',
+    'same letters',
+    'SAME LETTERS',
+    '.hidden',
+    '-rf',
+    '*?[]{}|;$`#',
+    'back\\slash',
+    'colon:12:30',
+    'day=2026-01-31/hour=00/x.parquet',
+    'CON',
+    'ends in dot.',
+  ],
+  'look as if they were escaped': ['a%20b%2F%zz%.csv', 'a b/', '100%', '%', 'x%=/y', 'x%~', 'x%+/y', '%2E'],
+  'hold control characters': ['tab\tnewline\nreturn\rbell\u0007delete\u007f', 'tab', 'return\r'],
+  'hold dots and slashes where paths hold none': [
     '../up',
     'a/../b',
     'a/./b',
     '.',
     '..',
     '...',
-    '.hidden',
     'a',
     'a/b',
     'a//b',
@@ -24,23 +35,12 @@ export function oddKeys(root: string): string[] {
     '/',
     '//',
     'trailing/',
-    'A',
-    '-rf',
-    '*?[]{}|;$`#',
-    'back\\slash',
-    'colon:12:30',
-    'day=2026-01-31/hour=00/x.parquet',
-    'tab\tnewline\nreturn\rbell\u0007delete\u007f',
-    'x%=/y',
-    'x%~',
-    'x%+/y',
-    '%',
-    'CON',
-    'ends in dot.',
+  ],
+  'be longer than the name of a file may be': [
     `long/${'x'.repeat(300)}/y`,
     `long/${'x'.repeat(300)}`,
+    `long/${'x'.repeat(253)}`,
     `long/${'%'.repeat(300)}`,
     `long/${'☃'.repeat(200)}`,
-  ]
-  return names.map(name => root + name)
+  ],
 }
