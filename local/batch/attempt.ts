@@ -50,12 +50,23 @@ export function startAttempt(batch: Batch, job: JobRow, vcpus: number): void {
     callOff: [],
   }
   batch.running.set(job.jobId, running)
+  const child = tryLaunch(batch, job, running, environmentOf(batch, job, attempt, interferences))
+  child?.once('exit', isGone).once('error', isGone)
+  if (child) follow(batch, running, child, spec, interferences)
+  else isGone()
+}
+
+function tryLaunch(
+  batch: Batch,
+  job: JobRow,
+  running: RunningAttempt,
+  env: Record<string, string>,
+): ChildProcess | undefined {
   try {
-    const child = launch(batch, job, spec, environmentOf(batch, job, attempt, interferences))
-    child.once('exit', isGone).once('error', isGone)
-    follow(batch, running, child, spec, interferences)
+    return launch(batch, job, env)
   } catch (error) {
     failedToStart(batch, running, error)
+    return undefined
   }
 }
 
@@ -94,8 +105,8 @@ function environmentOf(
 }
 
 /** Throws where there is nothing to run; a program that does not exist says so by an `error` event. */
-function launch(batch: Batch, job: JobRow, spec: JobSpec, env: Record<string, string>): ChildProcess {
-  const [program = '', ...words] = spec.command
+function launch(batch: Batch, job: JobRow, env: Record<string, string>): ChildProcess {
+  const [program = '', ...words] = submissionOf(batch, job).spec.command
   const logFile = path.join(batch.machine.logsDir, logStreamName(job.jobId, job.attempts + 1))
   mkdirSync(path.dirname(logFile), { recursive: true })
   const output = openSync(logFile, 'a')

@@ -21,10 +21,20 @@ export function createScheduler(batch: () => Batch): () => void {
     woken = true
     setImmediate(() => {
       woken = false
-      if (!batch().stopping.aborted && !startJobs(batch())) wake()
+      if (!batch().stopping.aborted && !triedToStart(batch())) wake()
     })
   }
   return wake
+}
+
+/** A fault of the disk must not end the process that the rest of the stack lives in; the next wake tries again. */
+function triedToStart(batch: Batch): boolean {
+  try {
+    return startJobs(batch)
+  } catch (error) {
+    batch.log.error('Jobs cannot be started', { error })
+    return true
+  }
 }
 
 /** Returns whether all is done that can be. */

@@ -19,16 +19,24 @@ const queues = [
 const startOrder = (batch: LocalBatch): (string | undefined)[] =>
   batch.events.filter(({ detail }) => detail.status === JobStatus.STARTING).map(({ detail }) => detail.jobId)
 
-test('no more jobs run at a time than their vCPUs, rounded up, find cores', async () => {
+test('no more jobs run at a time than their vCPUs find cores', async () => {
   await using batch = await openLocalBatch({ cores: 3 })
-  const half = await batch.submit(fixture('exits-on-sigterm.mjs'), needs('0.5'))
-  const two = await batch.submit(fixture('exits-on-sigterm.mjs'), needs('2'))
   const one = await batch.submit(fixture('exits-on-sigterm.mjs'), needs('1'))
-  await ready(batch, half)
-  await ready(batch, two)
-  assert.equal((await batch.describe(one)).status, JobStatus.RUNNABLE)
-  await batch.terminate(half, 'make room')
+  const two = await batch.submit(fixture('exits-on-sigterm.mjs'), needs('2'))
+  const third = await batch.submit(fixture('exits-on-sigterm.mjs'), needs('1'))
   await ready(batch, one)
+  await ready(batch, two)
+  assert.equal((await batch.describe(third)).status, JobStatus.RUNNABLE)
+  await batch.terminate(one, 'make room')
+  await ready(batch, third)
+})
+
+test('half a vCPU takes a whole core', async () => {
+  await using batch = await openLocalBatch({ cores: 1 })
+  const first = await batch.submit(fixture('exits-on-sigterm.mjs'), needs('0.5'))
+  const second = await batch.submit(fixture('exits-on-sigterm.mjs'), needs('0.5'))
+  await ready(batch, first)
+  assert.equal((await batch.describe(second)).status, JobStatus.RUNNABLE)
 })
 
 test('a job for a larger machine runs alone on this one', async () => {
@@ -89,6 +97,17 @@ test('a small job does not overtake a large one of its queue that waits for room
   await ready(batch, running)
   const large = await batch.submit(fixture('succeed.mjs'), needs('2'))
   const small = await batch.submit(fixture('succeed.mjs'))
+  await batch.terminate(running, 'make room')
+  await batch.reaches(small, JobStatus.SUCCEEDED)
+  assert.deepEqual(startOrder(batch), [running, large, small])
+})
+
+test('a small job of a lower queue does not take the room that a higher one waits for', async () => {
+  await using batch = await openLocalBatch({ cores: 2, queues })
+  const running = await batch.submit(fixture('exits-on-sigterm.mjs'))
+  await ready(batch, running)
+  const large = await batch.submit(fixture('succeed.mjs'), { jobQueue: 'critical', ...needs('2') })
+  const small = await batch.submit(fixture('succeed.mjs'), { jobQueue: 'backfill' })
   await batch.terminate(running, 'make room')
   await batch.reaches(small, JobStatus.SUCCEEDED)
   assert.deepEqual(startOrder(batch), [running, large, small])
