@@ -288,7 +288,7 @@ describe('these rules', () => {
     const file = {
       name: 'x.ts',
       text: '',
-      code: `import { a } from '@made-up/package'\nawait import('./aws/y.ts')\nexport * from "node:fs"`,
+      code: `import { a } from '@made-up/package'\nawait import('./aws/y.ts')\nexport * from "node:fs"\nBuffer.from('x')`,
     }
     assert.deepEqual(importsOf(file), [madeUp, './aws/y.ts', 'node:fs'])
     assert.deepEqual(found([{ ...file, code: 'x = Date.now()' }], /Date\.now/), ['x.ts: Date.now'])

@@ -53,7 +53,7 @@ export function withoutComments(text: string): string {
 
 /** Specifiers of all imports and re-exports, dynamic ones included. */
 export function importsOf({ code }: SourceFile): string[] {
-  const importing = /\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g
+  const importing = /\b(?:from\s*|import\s*\(?\s*)['"]([^'"]+)['"]/g
   return [...code.matchAll(importing)].map(([, specifier]) => specifier ?? '')
 }
 
