@@ -148,9 +148,10 @@ async function list(
     ...(after !== undefined && { StartAfter: after }),
   })
   try {
-    const { Contents = [], IsTruncated } = await client.send(command)
+    const { Contents = [], IsTruncated, EncodingType } = await client.send(command)
     const objects = Contents.map(({ Key = '', Size = 0, ETag }) => ({
-      key: decodeURIComponent(Key.replaceAll('+', ' ')),
+      // Servers that are not S3 may leave keys as they are, and then say so.
+      key: EncodingType === 'url' ? decodeURIComponent(Key.replaceAll('+', ' ')) : Key,
       bytes: Size,
       etag: unquoted(ETag),
     }))
