@@ -20,8 +20,6 @@ export const errorCodes = {
   WORK_FAILED: { retryable: false },
   /** DuckDB reached its memory limit and could not spill. */
   OUT_OF_MEMORY: { retryable: true },
-  /** The attempt was overtaken by a later one and must not write. */
-  FENCED_OFF: { retryable: false },
   /** The service asked us to slow down. */
   THROTTLED: { retryable: true },
   /** A network or service fault that passes. */

@@ -1,5 +1,5 @@
 /** What the doorways are handed: EventBridge envelopes, read once, tolerant of what they do not know. Pure. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { MillraceError } from './errors.ts'
 import { type JobTie, parseJobName } from './jobname.ts'
 import type { SourceObject } from './records.ts'

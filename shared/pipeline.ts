@@ -1,5 +1,5 @@
 /** What a user writes: one pipeline, checked whole before anything is spent. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { MillraceError } from './errors.ts'
 import { Occasion } from './vocabulary.ts'
 

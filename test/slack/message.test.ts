@@ -45,7 +45,7 @@ const texts = (value: unknown): { type: string; text: string }[] => {
     : inner
 }
 
-const partition = (
+const partitionRecord = (
   number: number,
   reasons: string[],
   state: PartitionState = PartitionState.FAILED,
@@ -187,9 +187,9 @@ describe('The message of a run', () => {
 describe('Failures', () => {
   it('that are alike are one group with a count and the first partition as example, most frequent first', () => {
     const groups = failureGroups([
-      partition(9, ['odd one']),
-      partition(7, ['line 12 is wrong']),
-      partition(3, ['odd before', 'line 99 is wrong']),
+      partitionRecord(9, ['odd one']),
+      partitionRecord(7, ['line 12 is wrong']),
+      partitionRecord(3, ['odd before', 'line 99 is wrong']),
     ])
     assert.deepEqual(
       groups.map(({ count, example }) => [count, example]),
@@ -201,6 +201,9 @@ describe('Failures', () => {
   })
 
   it('of partitions that succeeded in the end, or never failed, are not among them', () => {
-    assert.deepEqual(failureGroups([partition(1, ['x'], PartitionState.SUCCEEDED), partition(2, [])]), [])
+    assert.deepEqual(
+      failureGroups([partitionRecord(1, ['x'], PartitionState.SUCCEEDED), partitionRecord(2, [])]),
+      [],
+    )
   })
 })
