@@ -84,9 +84,8 @@ async function startVersitygw(): Promise<Server> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'millrace-'))
   const data = await mkdtemp(path.join(folder, 'data-'))
   const versions = await mkdtemp(path.join(folder, 'versions-'))
-  const sidecar = await mkdtemp(path.join(folder, 'sidecar-'))
   const port = await freePort()
-  const place = ['posix', '--versioning-dir', versions, '--sidecar', sidecar, data]
+  const place = ['posix', '--versioning-dir', versions, data]
   const { stop } = await start(versitygw, ['--port', `127.0.0.1:${port}`, ...place], /127\.0\.0\.1:\d+/, {
     ROOT_ACCESS_KEY: credentials.accessKeyId,
     ROOT_SECRET_KEY: credentials.secretAccessKey,
