@@ -7,6 +7,7 @@ export class Rejects {
   count = 0
   /** How many of them our reader cut and found broken; the others did not fit their column's type. */
   recordsCut = 0
+  /** In the source: misfits are found after all that our reader rejects. */
   first: RejectedRecord | undefined
   readonly #partition: number
   #pending: string[] = []
@@ -27,7 +28,7 @@ export class Rejects {
       reason,
       raw: raw.toString('utf8', 0, Math.min(raw.length, rejectedRawBytesMax)),
     }
-    this.first ??= record
+    if (this.first === undefined || byteOffset < this.first.byteOffset) this.first = record
     this.#pending.push(`${JSON.stringify(record)}\n`)
     if (this.#pending.length >= 100) this.flush()
     return true
