@@ -51,7 +51,8 @@ export const failureRules = {
     costsAttempt: true,
     retry: 'back off',
     words: 'a service it depends on was briefly unavailable',
-    remedy: 'None needed: it is retried. If it lasts, look at the service named in the reason.',
+    remedy:
+      'None while it is retried. If it lasts, look at the service named in the reason, then retry the run.',
   },
   APPLICATION: {
     costsAttempt: true,

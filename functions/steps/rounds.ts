@@ -73,7 +73,9 @@ export async function moveRun(
     round: { is: run.round },
   }))
   const change = { set: { state, updatedAt: isoTime(world.clock.now()), ...set } }
-  const outcome = await world.records.update(recordKeys.run(run.runId), change, guard)
+  // Why it failed is no longer why it is what it is.
+  const remove = happening === 'retried' ? ['failure'] : []
+  const outcome = await world.records.update(recordKeys.run(run.runId), { ...change, remove }, guard)
   return outcome.ok ? fromItem<RunRecord>(outcome.item) : undefined
 }
 
