@@ -20,7 +20,9 @@ export async function settle(world: World, event: unknown): Promise<void> {
   if (!loaded || record?.state !== RoundState.ENDED || loaded.round !== round) return
   const run = (await moveRun(world, loaded, 'submitted')) ?? loaded
   if (run.state !== RunState.RUNNING) return announce(world, run)
-  await fillLosses(world, run, record)
+  if (!(await fillLosses(world, run, record))) {
+    return world.log.info('a job of this round is still at work', { runId, round })
+  }
   const facts = await gatherFacts(world, run)
   await carryOut(world, facts, settleRound(facts))
 }

@@ -21,7 +21,7 @@ import type { RoundFacts } from '../../shared/settlement.ts'
 import { PartitionState } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 import { readDocument } from './documents.ts'
-import { recordLoss } from './losses.ts'
+import { recordLoss, stillAtWork } from './losses.ts'
 import { chunksOf } from './rounds.ts'
 
 export async function gatherFacts(world: World, run: RunRecord): Promise<RoundFacts> {
@@ -85,14 +85,17 @@ export function* pagesOf(round: number, assignments: readonly Assignment[]): Gen
 /**
  * Gives every partition of the round that has neither succeeded nor failed the reason that Batch knows: its event
  * may be late or lost. What Batch knows nothing of either ended without a word.
+ * @returns false where a job is still at work on them: its end opens the door again
  */
-export async function fillLosses(world: World, run: RunRecord, record: RoundRecord): Promise<void> {
+export async function fillLosses(world: World, run: RunRecord, record: RoundRecord): Promise<boolean> {
   const { runId, round } = record
   const worked = await assignmentsOf(world, runId, round, record.partitions)
   const order = [...worked.keys()]
   const known = new Map((await partitionsOf(world, run)).map(partition => [partition.partition, partition]))
   const silent = new Set(order.filter(partition => isSilent(known.get(partition), round)))
-  if (silent.size === 0) return
+  if (silent.size === 0) return true
+  const holders = [...silent].map(partition => known.get(partition)?.jobId)
+  if (await stillAtWork(world, record, holders)) return false
   for (let chunk = 0; chunk < chunksOf(record.partitions); chunk++) {
     for await (const child of failedChildren(world, record[`job${chunk}`])) {
       const partition = order[chunk * childrenPerArrayMax + child.index]
@@ -101,6 +104,7 @@ export async function fillLosses(world: World, run: RunRecord, record: RoundReco
     }
   }
   for (const partition of silent) await recordLoss(world, { runId, partition, round }, {})
+  return true
 }
 
 function isSilent(partition: PartitionRecord | undefined, round: number): boolean {

@@ -2,13 +2,17 @@
 import { isoTime } from '../../shared/clock.ts'
 import type { AssignmentPage } from '../../shared/documents.ts'
 import { placeOf, stateKeys } from '../../shared/documents.ts'
+import { terminalJob } from '../../shared/events.ts'
 import { type AttemptEnd, classify, fingerprint } from '../../shared/failure.ts'
 import type { JobTie } from '../../shared/jobname.ts'
-import { childrenPerArrayMax, recordKeys } from '../../shared/records.ts'
+import { childrenPerArrayMax, type RoundRecord, recordKeys } from '../../shared/records.ts'
 import type { Guard } from '../../shared/table.ts'
 import { PartitionState } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 import { readDocument } from './documents.ts'
+import { chunksOf } from './rounds.ts'
+
+const describedMax = 100
 
 /** Which partition a child worked: by arithmetic in round 1, by the round's pages later. */
 export async function partitionOf(world: World, tie: JobTie, index: number): Promise<number | undefined> {
@@ -20,6 +24,25 @@ export async function partitionOf(world: World, tie: JobTie, index: number): Pro
     key,
   })
   return document.assignments[offset]?.partition
+}
+
+/**
+ * Does any job of the round go on? Where it was submitted twice, the end of one job says nothing of the other, which
+ * may not even be recorded: so whoever holds a partition is asked too.
+ */
+export async function stillAtWork(
+  world: World,
+  record: RoundRecord,
+  holders: Iterable<string | undefined>,
+): Promise<boolean> {
+  const recorded = Array.from({ length: chunksOf(record.partitions) }, (_, chunk) => record[`job${chunk}`])
+  const known = [...recorded, ...holders].filter(id => id !== undefined)
+  const jobIds = [...new Set(known.map(id => id.replace(/:\d+$/, '')))]
+  for (let first = 0; first < jobIds.length; first += describedMax) {
+    const jobs = await world.jobs.describe(jobIds.slice(first, first + describedMax))
+    if (jobs.some(({ status }) => !terminalJob(status))) return true
+  }
+  return false
 }
 
 /**

@@ -8,7 +8,7 @@ import { childrenPerArrayMax } from '../../shared/records.ts'
 import { JobStatus } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 import { fetchAssignment } from '../../worker/assignment.ts'
-import { type Attempted, fateOf, type Misfortune } from './fates.ts'
+import { type Attempted, type Fate, fateOf, type Misfortune } from './fates.ts'
 import { readBytes } from './proof.ts'
 import { type ProcessEnd, standInWorker } from './stand-in-worker.ts'
 
@@ -22,25 +22,28 @@ const hostLost = {
 export class Children {
   /** Every attempt that got as far as its assignment, in order. */
   readonly attempted: Attempted[] = []
+  /** How many workers run at once. */
+  slots: number
   underWay = 0
-  zombies = 0
+  /** Zombies, and the slow: they wait for the story. */
+  idle = 0
   readonly #runnable: Record<string, string>[] = []
   readonly #letGo: (() => void)[] = []
   readonly #jobs: MemoryJobs
   readonly #world: World
   readonly #misfortunes: readonly Misfortune[]
-  readonly #slots: number
+  readonly #times = new Map<string, number>()
   readonly #pages = new Map<string, unknown>()
 
   constructor(jobs: MemoryJobs, world: World, misfortunes: readonly Misfortune[], slots: number) {
     this.#jobs = jobs
     this.#world = world
     this.#misfortunes = misfortunes
-    this.#slots = slots
+    this.slots = slots
   }
 
   get startable(): boolean {
-    return this.#runnable.length > 0 && this.underWay - this.zombies < this.#slots
+    return this.#runnable.length > 0 && this.underWay - this.idle < this.slots
   }
 
   heard({ detail }: BatchStateChange): void {
@@ -66,11 +69,9 @@ export class Children {
       {
         ports: this.#world,
         config: this.#world.config,
-        fateOf: attempted => {
-          this.attempted.push(attempted)
-          return fateOf(this.#misfortunes, attempted)
-        },
+        fateOf: attempted => this.#fateOf(attempted),
         becomeZombie: again => this.#becomeZombie(jobId, again),
+        linger: () => this.#idle(),
         fetch: (...given) => this.#fetch(...given),
       },
       environment ?? {},
@@ -79,21 +80,33 @@ export class Children {
     this.#ended(jobId, end)
   }
 
-  /** Lets every zombie finish what it thinks is still its own. */
-  async letZombiesGo(): Promise<void> {
+  /** Lets every zombie finish what it thinks is still its own, and the slow go on. */
+  async letIdleGo(): Promise<void> {
     for (const go of this.#letGo.splice(0)) go()
     await turn()
   }
 
   async #becomeZombie(jobId: string, again: boolean): Promise<void> {
-    const gone = new Promise<void>(resolve => {
-      this.#letGo.push(resolve)
-    })
-    this.zombies += 1
     if (again) this.#jobs.reclaim(jobId)
     else this.#jobs.end(jobId, hostLost)
-    await gone
-    this.zombies -= 1
+    await this.#idle()
+  }
+
+  async #idle(): Promise<void> {
+    this.idle += 1
+    await new Promise<void>(resolve => {
+      this.#letGo.push(resolve)
+    })
+    this.idle -= 1
+  }
+
+  #fateOf(attempt: Omit<Attempted, 'nth'>): Fate | undefined {
+    const { partition, round, jobAttempt } = attempt
+    const name = `${partition} ${round} ${jobAttempt}`
+    const nth = (this.#times.get(name) ?? 0) + 1
+    this.#times.set(name, nth)
+    this.attempted.push({ ...attempt, nth })
+    return fateOf(this.#misfortunes, { ...attempt, nth })
   }
 
   #ended(jobId: string, end: ProcessEnd): void {

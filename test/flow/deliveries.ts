@@ -16,7 +16,7 @@ export interface Delivery {
 export interface DeliveryOptions {
   /** How often an event is delivered (default 1); 0 loses it. */
   copies?: (delivery: Delivery) => number
-  /** Kept back until `release`. */
+  /** Kept back until `stopHolding`. */
   holds?: (delivery: Delivery) => boolean
 }
 
@@ -27,6 +27,7 @@ export class Deliveries {
   readonly #clock: Clock
   readonly #options: DeliveryOptions
   #later: Delivery[] = []
+  #holding = true
   sent = 0
 
   constructor(clock: Clock, options: DeliveryOptions) {
@@ -43,13 +44,14 @@ export class Deliveries {
     const copies = this.#options.copies?.(delivery) ?? 1
     for (let copy = 0; copy < copies; copy++) {
       const own = { ...delivery, event: structuredClone(event) }
-      if (this.#options.holds?.(own)) this.held.push(own)
+      if (this.#holding && this.#options.holds?.(own)) this.held.push(own)
       else this.#ready.push(own)
     }
   }
 
-  /** What was held back is delivered after all. */
-  release(): void {
+  /** What was held back is delivered after all, and nothing is held back any more. */
+  stopHolding(): void {
+    this.#holding = false
     this.#ready.push(...this.held.splice(0))
   }
 

@@ -1,4 +1,5 @@
 /** What is to become of an attempt. */
+import { isDeepStrictEqual } from 'node:util'
 import type { MillraceError } from '../../shared/errors.ts'
 import type { AttemptEnd } from '../../shared/failure.ts'
 
@@ -15,6 +16,8 @@ export type Fate =
   | { kind: 'vanishes' }
   /** Batch believes the machine lost, and starts the child again or not; the process goes on once it is let. */
   | { kind: 'zombie'; again: boolean }
+  /** Is slow: goes on once it is let. */
+  | { kind: 'lingers' }
   /** Claims that its first record starts so many bytes later. */
   | { kind: 'starts wrong'; bytesLater: number }
   /** So many of its records are rejected. */
@@ -25,14 +28,17 @@ export interface Attempted {
   round: number
   /** AWS_BATCH_JOB_ATTEMPT */
   jobAttempt: number
+  /** The how manieth such attempt it is: more than the first where the round was submitted twice. */
+  nth: number
 }
 
-/** One line of a story: whom it meets, and what. Left out: any round, the first job attempt. */
-export type Misfortune = { partition: number; round?: number; jobAttempt?: number } & Fate
+/** One line of a story: whom it meets, and what. Left out: any round, the first job attempt, any of such. */
+export type Misfortune = { partition: number; round?: number; jobAttempt?: number; nth?: number } & Fate
 
 export function fateOf(misfortunes: readonly Misfortune[], attempted: Attempted): Fate | undefined {
-  return misfortunes.find(
-    ({ partition, round = attempted.round, jobAttempt = 1 }) =>
-      partition === attempted.partition && round === attempted.round && jobAttempt === attempted.jobAttempt,
-  )
+  return misfortunes.find(misfortune => {
+    const { partition, round, jobAttempt, nth } = { ...attempted, jobAttempt: 1, ...misfortune }
+    const wanted = { partition, round, jobAttempt, nth }
+    return isDeepStrictEqual(wanted, attempted)
+  })
 }

@@ -40,6 +40,8 @@ export interface HouseOptions extends PortOptions, DeliveryOptions {
   slots?: number
   /** Makes call number `at` fail: before it happens, or after it took effect. */
   fault?: (call: PortCall, at: number) => 'before' | 'after' | undefined
+  /** Milliseconds that pass before the next call: a slow service, or a long pause of the machine. */
+  dawdles?: () => number
   /** Does an event whose step met that fault come again, or is it lost for ever? */
   afterFault?: 'again' | 'lost'
 }
@@ -131,8 +133,14 @@ export class MemoryHouse {
     const draw = Math.floor(this.#random() * choices)
     if (draw < deliveries) await this.#deliver(this.deliveries.take(draw))
     else if (draw < deliveries + starts) await this.#tasks.start(() => this.children.runNext())
-    else await this.#tasks.release(draw - deliveries - starts)
+    else await this.#release(draw - deliveries - starts)
     return true
+  }
+
+  async #release(at: number): Promise<void> {
+    const pauseMs = this.#options.dawdles?.() ?? 0
+    if (pauseMs > 0) await this.moveTo(this.ports.clock.now() + pauseMs)
+    await this.#tasks.release(at)
   }
 
   async #deliver(delivery: Delivery | undefined): Promise<void> {
@@ -185,7 +193,7 @@ export class MemoryHouse {
   }
 
   #assertIdle(): void {
-    if (this.#tasks.underWay === this.children.zombies) return
+    if (this.#tasks.underWay === this.children.idle) return
     throw new Error('a step waits for something that is no call of a port')
   }
 }

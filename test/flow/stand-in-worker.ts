@@ -19,9 +19,11 @@ import { readLines } from './stand-in-lines.ts'
 export interface StandInOptions {
   ports: Pick<Ports, 'objects' | 'records' | 'clock'>
   config: Pick<Config, 'buckets'>
-  fateOf: (attempted: Attempted) => Fate | undefined
+  fateOf: (attempted: Omit<Attempted, 'nth'>) => Fate | undefined
   /** Batch believes the machine lost; resolves when the story lets the zombie go on. */
   becomeZombie: (again: boolean) => Promise<void>
+  /** Resolves when the story lets the slow go on. */
+  linger: () => Promise<void>
   fetch?: typeof fetchAssignment
 }
 
@@ -72,6 +74,7 @@ async function attempt(life: Life): Promise<ProcessEnd> {
     if (fate?.kind === 'reclaimed') return 'reclaimed'
     if (fate?.kind === 'dies') return fate.end
     if (fate?.kind === 'vanishes') return exit(exitCodes.done)
+    if (fate?.kind === 'lingers') await life.linger()
     if (fate?.kind === 'zombie') await life.becomeZombie(fate.again)
   } catch (error) {
     await removeOutputs(life)

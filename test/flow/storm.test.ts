@@ -14,6 +14,8 @@ const storms = 200
 const partitions = 7
 const roundsOfTrouble = 3
 const reconcilesMax = 40
+/** Longer than any lease: a step that was believed dead goes on. */
+const dawdleMsMax = 8 * 60 * 1000
 
 /** None of them ends a run that may try ten times. */
 const fates: readonly Fate[] = [
@@ -58,19 +60,20 @@ async function storm(seed: number): Promise<void> {
       return random() < 0.5 ? 'before' : 'after'
     },
     afterFault: seed % 2 === 0 ? 'again' : 'lost',
+    dawdles: () => (random() < 0.03 ? random() * dawdleMsMax : 0),
     visibleAfterMs: 20_000,
   })
   await house.drop('text/storm.txt', linesOf(partitions))
-  await house.drop('text/storm.txt', linesOf(partitions, 'second'))
+  await house.drop('text/other.txt', linesOf(2))
   await house.untilQuiet()
-  await house.children.letZombiesGo()
+  await house.children.letIdleGo()
   await house.untilEnded(reconcilesMax)
-  await house.children.letZombiesGo()
+  await house.children.letIdleGo()
   await house.untilQuiet()
   const states = (await runsOf(house, 'text')).map(({ state }) => state)
-  // The first version is gone before it is planned where its event comes late: REFUSED, or ended for that.
-  assert.ok(states.includes(RunState.SUCCEEDED), `seed ${seed}: ${states.join(', ')}`)
-  await assertWell(house, 1 + hits.filter(({ by }) => by === 'notify').length)
+  assert.deepEqual(states, [RunState.SUCCEEDED, RunState.SUCCEEDED])
+  // Slack takes no token for "the same again", so one who fails, or outstays its lease, may leave words said twice.
+  await assertWell(house, 2 + hits.filter(({ by }) => by === 'notify').length)
 }
 
 describe('a storm', () => {
