@@ -11,6 +11,8 @@ import { announce, chunksOf, closeRound, endChunk, loadRound, publishRoundDue } 
 
 /** Younger than this, an event is under way rather than lost. */
 export const reconcileGraceMs = 60 * 1000
+/** A job younger than this may not be shown by DescribeJobs yet; submitting all of a round takes less. */
+const jobsShownAfterMs = 2 * 60 * 1000
 const pagesMax = 100
 const describedMax = 100
 
@@ -48,7 +50,10 @@ async function nudge(world: World, run: RunRecord): Promise<void> {
   if (!isOpen(run.state)) return announce(world, run)
   const record = await loadRound(world, run.runId, run.round)
   if (!record) return world.log.error('an open run without its round', { runId: run.runId, round: run.round })
-  if (record.state === RoundState.RUNNING) await lookAtJobs(world, run, record)
+  const submittedMs = world.clock.now() - (record.claimedAt ?? 0)
+  if (record.state === RoundState.RUNNING && submittedMs >= jobsShownAfterMs) {
+    await lookAtJobs(world, run, record)
+  }
   if (record.state === RoundState.ENDED) {
     const { runId, pipeline, round } = run
     return world.bus.publish({ type: EventType.roundEnded, detail: { runId, pipeline, round } })
