@@ -1,0 +1,16 @@
+/** A process that counts in a local table: `node records-child.ts <file> <times>`; 0 for ever, a line for each. */
+import { openLocalRecords } from '../../local/records.ts'
+
+const [, , dbFile = '', times = ''] = process.argv
+const key = { pk: 'COUNT', sk: 'ONE' }
+const countsMax = Number(times) || 1_000_000
+
+const records = openLocalRecords(dbFile)
+for (let count = 0; count < countsMax; count++) {
+  const { item } = await records.update(key, {
+    add: { count: 1 },
+    append: count % 100 === 0 ? { list: [process.pid] } : {},
+  })
+  if (times === '0') process.stdout.write(`${item?.count}\n`)
+}
+records.close()
