@@ -14,6 +14,7 @@ import { type ProcessEnd, standInWorker } from './stand-in-worker.ts'
 
 /** From here on, fetching a plan page of 1,000 for every child would be most of the work. */
 const pagesKeptFrom = 1000
+const slotsDefault = 4
 const hostLost = {
   status: JobStatus.FAILED,
   statusReason: 'Host EC2 (instance i-0abc1234def567890) terminated.',
@@ -35,7 +36,7 @@ export class Children {
   readonly #times = new Map<string, number>()
   readonly #pages = new Map<string, unknown>()
 
-  constructor(jobs: MemoryJobs, world: World, misfortunes: readonly Misfortune[], slots: number) {
+  constructor(jobs: MemoryJobs, world: World, misfortunes: readonly Misfortune[] = [], slots = slotsDefault) {
     this.#jobs = jobs
     this.#world = world
     this.#misfortunes = misfortunes
@@ -46,7 +47,10 @@ export class Children {
     return this.#runnable.length > 0 && this.underWay - this.idle < this.slots
   }
 
-  heard({ detail }: BatchStateChange): void {
+  /** Takes any event; those of Batch that say a child is RUNNABLE are its own. */
+  heard(event: unknown): void {
+    const { source, detail } = event as BatchStateChange
+    if (source !== 'aws.batch') return
     const { index, size } = (detail.arrayProperties ?? {}) as { index?: number; size?: number }
     if (detail.status !== JobStatus.RUNNABLE || (size !== undefined && index === undefined)) return
     const { environment } = detail.container as { environment: { name: string; value: string }[] }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { MillraceError } from '../../shared/errors.ts'
 import { RunState } from '../../shared/vocabulary.ts'
+import type { Delivery } from './deliveries.ts'
 import { assertWell, runOf } from './endings.ts'
 import type { Misfortune } from './fates.ts'
 import { type HouseOptions, MemoryHouse } from './memory-house.ts'
@@ -24,13 +25,17 @@ const reconcilesMax = 3
 /** Five partitions, one temporary failure, one reclaim. */
 async function play(
   options: Partial<HouseOptions> = {},
+  looksMax = reconcilesMax,
 ): Promise<{ house: MemoryHouse; reconciles: number }> {
   const house = new MemoryHouse({ pipelines: [linesPipeline()], misfortunes, ...options })
   const runId = await house.drop('text/five.txt', linesOf(5))
-  const reconciles = await house.untilEnded(reconcilesMax)
+  const reconciles = await house.untilEnded(looksMax)
   assert.equal((await runOf(house, runId)).state, RunState.SUCCEEDED)
   return { house, reconciles }
 }
+
+const onlyByReconcile = ({ step, by }: Delivery): number =>
+  step === 'partition' || by === 'reconcile' ? 1 : 0
 
 /** Slack takes no token for "the same again": what fails between its answer and our record is said twice. */
 function wordsMax(hit: PortCall | undefined): number {
@@ -62,6 +67,31 @@ describe('a run of five partitions, one of them reclaimed and one failing once',
     await assertWell(house)
     assert.equal(reconciles, 0)
     assert.equal(house.ports.chat.messages.length, 1)
+  })
+
+  test('ends well where any one event is lost for ever', async () => {
+    const { house } = await play()
+    // Number 0 is the drop: it is in a queue until it is done.
+    for (let lost = 1; lost < house.deliveries.sent; lost++) {
+      const { house: hit } = await play({ copies: ({ number }) => (number === lost ? 0 : 1) })
+      await assertWell(hit)
+      assert.equal(hit.ports.invariants.said.size, 1, `event ${lost}`)
+    }
+  })
+
+  test('ends well where every event but the drop is lost, save what reconcile sends', async () => {
+    const { house, reconciles } = await play({ copies: onlyByReconcile }, 10)
+    await assertWell(house)
+    assert.equal(house.ports.chat.messages.length, 1)
+    assert.ok(reconciles > reconcilesMax, 'or nothing was lost')
+  })
+
+  test('ends well where every event is delivered five times', async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const { house } = await play({ seed, copies: () => 5 })
+      await assertWell(house)
+      assert.equal(house.ports.jobs.submitted().length, 2, 'one job for each of two rounds')
+    }
   })
 
   for (const when of ['before', 'after'] as const) {

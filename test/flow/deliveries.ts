@@ -11,6 +11,8 @@ export interface Delivery {
   tries: number
   /** Its place among all that the story sent to a function; copies share it. */
   number: number
+  /** The function that sent it; `aws` for what S3, Batch and Scheduler send. */
+  by: string
 }
 
 export interface DeliveryOptions {
@@ -39,8 +41,8 @@ export class Deliveries {
     return this.#ready.length
   }
 
-  enqueue(step: FunctionName, event: unknown): void {
-    const delivery = { step, event, dueAt: this.#clock.now(), tries: 0, number: this.sent++ }
+  enqueue(step: FunctionName, event: unknown, by = 'aws'): void {
+    const delivery = { by, step, event, dueAt: this.#clock.now(), tries: 0, number: this.sent++ }
     const copies = this.#options.copies?.(delivery) ?? 1
     for (let copy = 0; copy < copies; copy++) {
       const own = { ...delivery, event: structuredClone(event) }

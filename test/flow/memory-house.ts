@@ -10,9 +10,7 @@ import { submit } from '../../functions/submit.ts'
 import { track } from '../../functions/track.ts'
 import { ownEnvelope, scheduledEvent } from '../../local/envelope.ts'
 import { localConfig } from '../../shared/config.ts'
-import { MillraceError } from '../../shared/errors.ts'
 import { seededRandom } from '../../shared/memory/clock.ts'
-import type { BatchStateChange } from '../../shared/memory/job-events.ts'
 import type { Pipeline, PipelineInput } from '../../shared/pipeline.ts'
 import { pipelineSet } from '../../shared/pipelines.ts'
 import { pipelineFor, runIdOf } from '../../shared/plan.ts'
@@ -22,6 +20,7 @@ import { Children } from './children.ts'
 import { Deliveries, type Delivery, type DeliveryOptions } from './deliveries.ts'
 import type { Misfortune } from './fates.ts'
 import { openHousePorts, type PortOptions } from './house-ports.ts'
+import { injected, isInjected } from './injected.ts'
 import { interposedPorts, type PortCall } from './port-calls.ts'
 import { opened } from './routes.ts'
 import { Tasks } from './tasks.ts'
@@ -58,6 +57,7 @@ export class MemoryHouse {
   readonly failures: { step: string; error: unknown }[] = []
   readonly logged: { level: string; message: string; fields: Record<string, unknown> }[] = []
   readonly #options: HouseOptions
+  readonly #senders = new Map<string, string>()
   readonly #tasks: Tasks
   readonly #random: () => number
 
@@ -68,8 +68,7 @@ export class MemoryHouse {
     this.#tasks = new Tasks(options.gated ?? true)
     this.ports = openHousePorts(this.config, options, (bus, event) => this.#foreign(bus, event))
     this.deliveries = new Deliveries(this.ports.clock, options)
-    const { misfortunes = [], slots = 4 } = options
-    this.children = new Children(this.ports.jobs, this.worldOf('worker'), misfortunes, slots)
+    this.children = new Children(this.ports.jobs, this.worldOf('worker'), options.misfortunes, options.slots)
   }
 
   /** The world as `by` is handed it. */
@@ -107,7 +106,7 @@ export class MemoryHouse {
   async reconcile(): Promise<void> {
     const { clock } = this.ports
     await this.moveTo(clock.now() + reconcileEveryMs)
-    this.deliveries.enqueue('reconcile', scheduledEvent('reconcile', clock.now()))
+    this.deliveries.enqueue('reconcile', scheduledEvent('reconcile', clock.now()), 'reconcile')
     await this.untilQuiet()
   }
 
@@ -164,20 +163,22 @@ export class MemoryHouse {
     const at = this.calls.push(call) - 1
     const fault = this.#options.fault?.(call, at)
     if (fault === 'before') throw injected(call)
+    if (call.name.startsWith('bus.')) this.#senders.set(JSON.stringify(call.subject), call.by)
     const result = await act()
     if (fault === 'after') throw injected(call)
     return result
   }
 
   #foreign(bus: string, event: unknown): void {
-    if ((event as { source?: string }).source === 'aws.batch') this.children.heard(event as BatchStateChange)
+    this.children.heard(event)
     for (const step of opened(bus, event)) this.deliveries.enqueue(step, event)
   }
 
   #hearOwn(): void {
     for (const event of this.ports.bus.take()) {
       const envelope = ownEnvelope(event, this.ports.clock.now())
-      for (const step of opened(this.config.bus, envelope)) this.deliveries.enqueue(step, envelope)
+      const by = this.#senders.get(JSON.stringify(event)) ?? ''
+      for (const step of opened(this.config.bus, envelope)) this.deliveries.enqueue(step, envelope, by)
     }
   }
 
@@ -196,12 +197,4 @@ export class MemoryHouse {
     if (this.#tasks.underWay === this.children.idle) return
     throw new Error('a step waits for something that is no call of a port')
   }
-}
-
-function injected({ by, name }: PortCall): MillraceError {
-  return new MillraceError('TEMPORARY_FAILURE', `the story fails ${name} of ${by}`)
-}
-
-function isInjected(error: unknown): boolean {
-  return error instanceof MillraceError && error.message.startsWith('the story fails')
 }
