@@ -8,6 +8,8 @@ import { SchedulerClient } from '@aws-sdk/client-scheduler'
 /** Calls are short: whoever waits longer waits for an answer that does not come. */
 const connectTimeoutMs = 3_000
 const answerTimeoutMs = 30_000
+/** S3 answers a part only when all of it has arrived. */
+const uploadTimeoutMs = 300_000
 
 export interface AwsClients {
   /** Repeats nothing itself: SubmitJob must not be. */
@@ -33,7 +35,12 @@ export function createAwsClients(options: AwsClientsOptions = {}): AwsClients {
     ...(region === undefined ? {} : { region }),
     ...(credentials === undefined ? {} : { credentials }),
     ...(endpoints[name] === undefined ? {} : { endpoint: endpoints[name] }),
-    requestHandler: { connectionTimeout: connectTimeoutMs, requestTimeout: answerTimeoutMs },
+    requestHandler: {
+      connectionTimeout: connectTimeoutMs,
+      requestTimeout: name === 's3' ? uploadTimeoutMs : answerTimeoutMs,
+      // Else the SDK only warns on the console, and waits on.
+      throwOnRequestTimeout: true,
+    },
   })
   const batch = once(() => new BatchClient({ ...settings('batch'), maxAttempts: 1 }))
   const dynamodb = once(() => new DynamoDBClient(settings('dynamodb')))
