@@ -110,7 +110,10 @@ async function start(
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...environment(), ...more },
   })
-  const stop = (): Promise<void> => stopped(child)
+  // A test that breaks leaves no server behind.
+  const killed = (): void => void child.kill('SIGKILL')
+  process.once('exit', killed)
+  const stop = (): Promise<void> => stopped(child).finally(() => process.off('exit', killed))
   const words: string[] = []
   try {
     return { said: await untilReady(child, ready, words), stop }
