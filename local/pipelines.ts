@@ -1,4 +1,5 @@
 /** Pipeline files of a folder anywhere: TypeScript or JavaScript, imported as they are. */
+import { createHash } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { join, resolve } from 'node:path'
@@ -20,6 +21,15 @@ export async function loadPipelines(folder: string): Promise<Pipeline[]> {
   const loaded: Record<string, unknown> = {}
   for (const file of files) loaded[file] = await definitionIn(join(resolve(folder), file))
   return pipelineSet(loaded)
+}
+
+/** By name, a mark that changes with the definition: a stack goes on with what it was started with. */
+export function pipelineMarks(pipelines: readonly Pipeline[]): Record<string, string> {
+  return Object.fromEntries(pipelines.map(pipeline => [pipeline.name, markOf(pipeline)]))
+}
+
+function markOf(pipeline: Pipeline): string {
+  return createHash('sha256').update(JSON.stringify(pipeline)).digest('hex').slice(0, 16)
 }
 
 function filesOf(folder: string): string[] {

@@ -10,6 +10,8 @@ export interface Presence {
   batchUrl: string
   slackUrl: string
   pipelinesDir: string
+  /** What it works with, by pipeline: see `pipelineMarks`. */
+  pipelines?: Record<string, string>
 }
 
 export interface Occupancy {

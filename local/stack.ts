@@ -6,13 +6,14 @@ import { isoTime, systemClock } from '../shared/clock.ts'
 import { type Config, localConfig } from '../shared/config.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
 import type { Clock, Log } from '../shared/ports.ts'
-import { type BatchServer, openBatch } from './batch-stack.ts'
-import { type Delivery, openDelivery } from './delivery.ts'
-import { type Heartbeat, startHeartbeat } from './heartbeat.ts'
-import { type LambdaRuntime, startLambda } from './lambda.ts'
-import type { Handler } from './lambda-invoke.ts'
+import { type BatchServer, openBatch } from './batch/stack.ts'
+import { type Delivery, openDelivery } from './events/delivery.ts'
+import { type Heartbeat, startHeartbeat } from './events/heartbeat.ts'
+import type { Depth, Message } from './events/queues.ts'
+import type { Handler } from './lambda/invoke.ts'
+import { type LambdaRuntime, startLambda } from './lambda/runtime.ts'
+import { pipelineMarks } from './pipelines.ts'
 import { occupy } from './presence.ts'
-import type { Depth, Message } from './queues.ts'
 import { type SlackSink, startSlackSink } from './slack-sink.ts'
 import { type LocalWorld, openLocalWorld } from './world.ts'
 
@@ -109,6 +110,7 @@ async function open(options: StackOptions, closers: Closers): Promise<Omit<Stack
     startedAt: isoTime(clock.now()),
     ...endpoints,
     pipelinesDir: config.pipelinesDir,
+    pipelines: pipelineMarks(pipelines),
   })
   const recovered = await world.objects.recover()
   if (recovered > 0) log.info('objects that nobody had been told of are announced', { objects: recovered })

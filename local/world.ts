@@ -10,9 +10,9 @@ import { MillraceError } from '../shared/errors.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
 import type { Bus, Chat, Clock, Jobs, Log } from '../shared/ports.ts'
 import type { World } from '../shared/world.ts'
-import type { Delivery } from './delivery.ts'
-import { localRegion, objectCreated } from './envelope.ts'
-import { type LocalObjects, openLocalObjects } from './objects.ts'
+import type { Delivery } from './events/delivery.ts'
+import { localRegion, objectCreated } from './events/envelope.ts'
+import { type LocalObjects, openLocalObjects } from './objects/objects.ts'
 import { openLocalRecords } from './records.ts'
 
 export interface LocalWorld extends World {
@@ -90,7 +90,7 @@ function deliveryOf(config: Config, clock: Clock, given: Delivery | undefined): 
   return {
     open: async () => {
       if (given !== undefined) return given
-      const { openDelivery } = await import('./delivery.ts')
+      const { openDelivery } = await import('./events/delivery.ts')
       own ??= openDelivery(config, clock)
       return own
     },

@@ -1,7 +1,7 @@
 /** A process that writes local objects, to be killed: `node objects-child.ts <data folder> <what it does>`. */
 import { createHash } from 'node:crypto'
 import path from 'node:path'
-import { openLocalObjects } from '../../local/objects.ts'
+import { openLocalObjects } from '../../local/objects/objects.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { isError } from '../../shared/errors.ts'
 

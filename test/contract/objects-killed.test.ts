@@ -8,7 +8,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, it, type TestContext } from 'node:test'
-import { type LocalObjects, openLocalObjects } from '../../local/objects.ts'
+import { type LocalObjects, openLocalObjects } from '../../local/objects/objects.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { allPages } from './suite.ts'
 

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { openLocalObjects } from '../../local/objects.ts'
+import { openLocalObjects } from '../../local/objects/objects.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { createMemoryObjects } from '../../shared/memory/objects.ts'
 import { type ObjectsUnderTest, objectsContract } from './objects.ts'

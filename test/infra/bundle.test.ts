@@ -67,7 +67,7 @@ describe('bundling the functions', () => {
   })
 
   it('cannot take in code of the local stack', async () => {
-    const world = path.join(root, 'local/event-pattern.ts')
+    const world = path.join(root, 'local/events/event-pattern.ts')
     const bad = await folderWith(
       'bad.ts',
       `import * as local from ${JSON.stringify(world)}\nexport const handler = () => local`,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compilePattern } from '../../local/event-pattern.ts'
+import { compilePattern } from '../../local/events/event-pattern.ts'
 import { isError } from '../../shared/errors.ts'
 
 const child = {

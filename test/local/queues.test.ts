@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { openQueueDb, together } from '../../local/queue-db.ts'
-import { type Message, Queues } from '../../local/queues.ts'
+import { openQueueDb, together } from '../../local/events/queue-db.ts'
+import { type Message, Queues } from '../../local/events/queues.ts'
 import { createMemoryClock } from '../../shared/memory/clock.ts'
 import { tempDir } from './temp-dir.ts'
 

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
-import { objectCreated } from '../../local/envelope.ts'
+import { objectCreated } from '../../local/events/envelope.ts'
 import { occupy, runningStack } from '../../local/presence.ts'
 import type { Stack } from '../../local/stack.ts'
 import { openLocalWorld } from '../../local/world.ts'
@@ -51,7 +51,7 @@ test('a dropped file becomes proven output, however often and out of order its e
   assert.deepEqual(new Set(fences), new Set([1]))
 
   const again = { ...ref, bytes: info.bytes, etag: info.etag, version: info.version ?? '', sequencer: '' }
-  const { openDelivery } = await import('../../local/delivery.ts')
+  const { openDelivery } = await import('../../local/events/delivery.ts')
   const beside = openDelivery(stack.world.config, stack.world.clock)
   for (let time = 0; time < 4; time += 1) beside.router.putEvents([objectCreated(again, 0)])
   beside.close()

@@ -3,7 +3,7 @@
  * language, since EventBridge would refuse it too. Source: EventBridge user guide, "Content filtering in event
  * patterns", and the open `event-ruler`.
  */
-import { MillraceError } from '../shared/errors.ts'
+import { MillraceError } from '../../shared/errors.ts'
 import { isNode, type LeafTest, type Node, operatorTest, sameValue } from './event-operators.ts'
 
 export type EventTest = (event: unknown) => boolean

@@ -1,9 +1,9 @@
 /** EventBridge on one machine: which rules match an event, and so which queues get it. */
-import { MillraceError } from '../shared/errors.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import type { Wiring } from '../serverless/wiring.ts'
 import { defaultBus, type Envelope } from './envelope.ts'
 import { compilePattern, type EventTest } from './event-pattern.ts'
 import type { Queues } from './queues.ts'
-import type { Wiring } from './wiring.ts'
 
 export interface Router {
   /**

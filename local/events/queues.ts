@@ -1,7 +1,7 @@
 /** Durable queues with SQS's semantics: at least once, visibility time-outs, receive counts, dead letters. */
 import type { DatabaseSync } from 'node:sqlite'
-import { newId } from '../shared/clock.ts'
-import type { Clock } from '../shared/ports.ts'
+import { newId } from '../../shared/clock.ts'
+import type { Clock } from '../../shared/ports.ts'
 import { together } from './queue-db.ts'
 
 export interface Message {

@@ -3,7 +3,7 @@ import { linkSync, mkdirSync, renameSync, unlinkSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import path from 'node:path'
 import { Readable } from 'node:stream'
-import { MillraceError } from '../shared/errors.ts'
+import { MillraceError } from '../../shared/errors.ts'
 import {
   checkKey,
   cutRange,
@@ -13,13 +13,13 @@ import {
   objectExists,
   objectMissing,
   sourceChanged,
-} from '../shared/object-rules.ts'
-import type { Clock, ObjectInfo, ObjectRef, Objects, ReadOptions, WriteOptions } from '../shared/ports.ts'
-import { adopted, announced, type Bucketry, fileOf, known, placeOf } from './object-adoption.ts'
-import { type Content, removeEmptyFolders, sameStamp, stampAt, stampOf, writeAside } from './object-files.ts'
-import { recoverObjects } from './object-recovery.ts'
-import { type ObjectCreated, type ObjectRow, openObjectRows } from './object-rows.ts'
-import { streamOf } from './object-stream.ts'
+} from '../../shared/object-rules.ts'
+import type { Clock, ObjectInfo, ObjectRef, Objects, ReadOptions, WriteOptions } from '../../shared/ports.ts'
+import { adopted, announced, type Bucketry, fileOf, known, placeOf } from './adoption.ts'
+import { type Content, removeEmptyFolders, sameStamp, stampAt, stampOf, writeAside } from './files.ts'
+import { recoverObjects } from './recovery.ts'
+import { type ObjectCreated, type ObjectRow, openObjectRows } from './rows.ts'
+import { streamOf } from './stream.ts'
 
 export interface LocalObjectsOptions {
   /** Holds one folder a bucket. */

@@ -1,9 +1,9 @@
 /** CloudFormation's functions, answered with what the local stack has in the place of each resource. */
-import type { Config } from '../shared/config.ts'
-import { MillraceError } from '../shared/errors.ts'
-import { defaultBus, localAccount, localRegion } from './envelope.ts'
-import { isNode, type Node } from './event-operators.ts'
-import { Unresolved } from './serverless-variables.ts'
+import type { Config } from '../../shared/config.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import { defaultBus, localAccount, localRegion } from '../events/envelope.ts'
+import { isNode, type Node } from '../events/event-operators.ts'
+import { Unresolved } from './variables.ts'
 
 export interface Resource {
   Type: string

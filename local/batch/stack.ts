@@ -2,15 +2,15 @@
 
 import path from 'node:path'
 import { RegisterJobDefinitionCommand } from '@aws-sdk/client-batch'
-import { asEnvironment, type Config, environment } from '../shared/config.ts'
-import type { Clock, Log } from '../shared/ports.ts'
-import { type BatchServer, startBatchServer } from './batch/server.ts'
-import { type Delivery, projectDir } from './delivery.ts'
-import type { Envelope } from './envelope.ts'
-import type { RetryStrategy } from './wiring.ts'
-import { localBatch } from './world.ts'
+import { asEnvironment, type Config, environment } from '../../shared/config.ts'
+import type { Clock, Log } from '../../shared/ports.ts'
+import { type Delivery, projectDir } from '../events/delivery.ts'
+import type { Envelope } from '../events/envelope.ts'
+import type { RetryStrategy } from '../serverless/wiring.ts'
+import { localBatch } from '../world.ts'
+import { type BatchServer, startBatchServer } from './server.ts'
 
-export type { BatchServer } from './batch/server.ts'
+export type { BatchServer } from './server.ts'
 
 /** What a program needs of the machine; secrets in the shell that started the stack are not handed on. */
 const inherited = [

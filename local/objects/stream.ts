@@ -1,8 +1,8 @@
 /** How an object's file is read: nothing of an edit in place gets through. */
 import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
-import type { ByteRange } from '../shared/ports.ts'
-import { type Stamp, sameStamp, stampOf } from './object-files.ts'
+import type { ByteRange } from '../../shared/ports.ts'
+import { type Stamp, sameStamp, stampOf } from './files.ts'
 
 const chunkBytes = 256 * 1024
 

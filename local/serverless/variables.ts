@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type CollectionTag, parseDocument, type ScalarTag } from 'yaml'
-import { MillraceError } from '../shared/errors.ts'
-import { isNode, type Node } from './event-operators.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import { isNode, type Node } from '../events/event-operators.ts'
 
 /** Stands where a variable has no value here; an error only where the value is needed. */
 export class Unresolved {

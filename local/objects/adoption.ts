@@ -1,9 +1,9 @@
 /** Which file is which object: the row says, the disk confirms, and what has no row is given one. */
 import path from 'node:path'
-import type { ObjectRef } from '../shared/ports.ts'
-import { hashFile, kindAt, type Stamp, sameStamp, stampAt } from './object-files.ts'
-import { fileMark, folderMark, namesOf } from './object-path.ts'
-import type { Announcement, ObjectCreated, ObjectRow, ObjectRows } from './object-rows.ts'
+import type { ObjectRef } from '../../shared/ports.ts'
+import { hashFile, kindAt, type Stamp, sameStamp, stampAt } from './files.ts'
+import { fileMark, folderMark, namesOf } from './path.ts'
+import type { Announcement, ObjectCreated, ObjectRow, ObjectRows } from './rows.ts'
 
 export interface Bucketry {
   dir: string

@@ -1,10 +1,10 @@
 /** One call of a function's handler: loaded once, with a context, and no longer than it may take. */
-import { MillraceError } from '../shared/errors.ts'
-import type { Clock } from '../shared/ports.ts'
-import type { World } from '../shared/world.ts'
-import type { Heartbeat } from './heartbeat.ts'
-import { contextFor } from './lambda-event.ts'
-import type { FunctionWiring } from './wiring.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import type { Clock } from '../../shared/ports.ts'
+import type { World } from '../../shared/world.ts'
+import type { Heartbeat } from '../events/heartbeat.ts'
+import type { FunctionWiring } from '../serverless/wiring.ts'
+import { contextFor } from './event.ts'
 
 export type Handler = (event: unknown, context: unknown) => Promise<unknown>
 

@@ -1,9 +1,9 @@
 /** Lambda on one machine: takes from the queues, calls the real handlers, and answers for what failed. */
-import type { Log } from '../shared/ports.ts'
-import { failureRecord, sqsEvent } from './lambda-event.ts'
-import { type InvokeOptions, Invoker } from './lambda-invoke.ts'
-import type { Message, Queues, Redrive } from './queues.ts'
-import { eventQueue, type FunctionWiring, type QueueSource, type Wiring } from './wiring.ts'
+import type { Log } from '../../shared/ports.ts'
+import type { Message, Queues, Redrive } from '../events/queues.ts'
+import { eventQueue, type FunctionWiring, type QueueSource, type Wiring } from '../serverless/wiring.ts'
+import { failureRecord, sqsEvent } from './event.ts'
+import { type InvokeOptions, Invoker } from './invoke.ts'
 
 export interface LambdaOptions extends InvokeOptions {
   wiring: Wiring

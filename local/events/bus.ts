@@ -1,5 +1,5 @@
 /** The Bus port on the local router and schedules. */
-import type { Bus, Clock, OwnEvent } from '../shared/ports.ts'
+import type { Bus, Clock, OwnEvent } from '../../shared/ports.ts'
 import { ownEnvelope } from './envelope.ts'
 import type { Router } from './router.ts'
 import type { Schedules } from './schedules.ts'

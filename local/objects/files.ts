@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto'
 import { type BigIntStats, lstatSync, rmdirSync, statSync } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { newId } from '../shared/clock.ts'
-import type { ObjectBody } from '../shared/ports.ts'
+import { newId } from '../../shared/clock.ts'
+import type { ObjectBody } from '../../shared/ports.ts'
 
 const copyBytes = 1024 * 1024
 const asideFolder = '.tmp'

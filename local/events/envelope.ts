@@ -1,7 +1,7 @@
 /** The events that travel on the local buses, in EventBridge's own shape. */
-import { isoTime, newId } from '../shared/clock.ts'
-import type { OwnEvent } from '../shared/ports.ts'
-import { ownSource } from '../shared/vocabulary.ts'
+import { isoTime, newId } from '../../shared/clock.ts'
+import type { OwnEvent } from '../../shared/ports.ts'
+import { ownSource } from '../../shared/vocabulary.ts'
 
 export const localAccount = '000000000000'
 export const localRegion = 'us-east-1'

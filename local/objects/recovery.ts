@@ -1,8 +1,8 @@
 /** What a start makes good: announcements that were lost in a crash, files that no row describes. */
 import path from 'node:path'
-import { adopted, announced, type Bucketry } from './object-adoption.ts'
-import { filesBelow, foldersIn, removeLeftovers, sameStamp, stampAt } from './object-files.ts'
-import { keyAt } from './object-path.ts'
+import { adopted, announced, type Bucketry } from './adoption.ts'
+import { filesBelow, foldersIn, removeLeftovers, sameStamp, stampAt } from './files.ts'
+import { keyAt } from './path.ts'
 
 /** Returns how many objects it announced. */
 export async function recoverObjects(bucketry: Bucketry): Promise<number> {

@@ -1,11 +1,11 @@
 /** What Lambda hands a function: SQS batches, the context, and the record of a failed event. */
 import { createHash } from 'node:crypto'
-import { isoTime, newId } from '../shared/clock.ts'
-import type { Clock } from '../shared/ports.ts'
-import { type World, worldKey } from '../shared/world.ts'
-import { localAccount, localRegion } from './envelope.ts'
-import type { Message } from './queues.ts'
-import type { FunctionWiring } from './wiring.ts'
+import { isoTime, newId } from '../../shared/clock.ts'
+import type { Clock } from '../../shared/ports.ts'
+import { type World, worldKey } from '../../shared/world.ts'
+import { localAccount, localRegion } from '../events/envelope.ts'
+import type { Message } from '../events/queues.ts'
+import type { FunctionWiring } from '../serverless/wiring.ts'
 
 export interface SqsRecord {
   messageId: string

@@ -1,8 +1,8 @@
 /** What is known of every local object, and what is still to be announced: one SQLite file. */
 import type { DatabaseSync } from 'node:sqlite'
-import type { Clock, ListedObject, ObjectRef } from '../shared/ports.ts'
-import type { Stamp } from './object-files.ts'
-import { afterPrefix, inTransaction, openSqlite } from './sqlite.ts'
+import type { Clock, ListedObject, ObjectRef } from '../../shared/ports.ts'
+import { afterPrefix, inTransaction, openSqlite } from '../sqlite.ts'
+import type { Stamp } from './files.ts'
 
 export interface ObjectRow extends ObjectRef, Stamp {
   /** Of the file, within the bucket's folder. */

@@ -1,5 +1,5 @@
 /** The stack's one timer: it stands for all that comes from outside or with time. */
-import type { Clock, Log } from '../shared/ports.ts'
+import type { Clock, Log } from '../../shared/ports.ts'
 
 export interface Heartbeat {
   /** Calls `listener` at every beat; the returned function ends that. */

@@ -1,5 +1,5 @@
 /** The operators of EventBridge's patterns on one value. Pure. */
-import { MillraceError } from '../shared/errors.ts'
+import { MillraceError } from '../../shared/errors.ts'
 
 export interface Node {
   [name: string]: unknown

@@ -1,6 +1,6 @@
 /** One SQLite file for what waits: messages and events due later. Several processes may have it open. */
 import type { DatabaseSync } from 'node:sqlite'
-import { inTransaction, openSqlite } from './sqlite.ts'
+import { inTransaction, openSqlite } from '../sqlite.ts'
 
 const schema = `
   CREATE TABLE IF NOT EXISTS message (

@@ -1,18 +1,18 @@
 /** All that carries events on one machine, opened together: any process may send, only the stack receives. */
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
-import type { Config } from '../shared/config.ts'
-import type { Bus, Clock } from '../shared/ports.ts'
+import type { Config } from '../../shared/config.ts'
+import type { Bus, Clock } from '../../shared/ports.ts'
+import { readWiring } from '../serverless/file.ts'
+import type { Wiring } from '../serverless/wiring.ts'
 import { createLocalBus } from './bus.ts'
 import { openQueueDb } from './queue-db.ts'
 import { Queues } from './queues.ts'
 import { createRouter, type Router } from './router.ts'
 import { createSchedules, type Schedules } from './schedules.ts'
-import { readWiring } from './serverless-file.ts'
-import type { Wiring } from './wiring.ts'
 
 /** Where this project lies, with its serverless.yml, functions/ and worker/. */
-export const projectDir = path.resolve(import.meta.dirname, '..')
+export const projectDir = path.resolve(import.meta.dirname, '../..')
 
 export interface Delivery {
   wiring: Wiring

@@ -1,10 +1,10 @@
 /** What serverless.yml says about functions, queues, rules and schedules, with local names in it. */
 import type { z } from 'zod'
-import type { Config } from '../shared/config.ts'
-import { MillraceError } from '../shared/errors.ts'
-import { isNode, type Node } from './event-operators.ts'
+import type { Config } from '../../shared/config.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import { isNode, type Node } from '../events/event-operators.ts'
+import { everyMs } from '../events/schedules.ts'
 import { busName, noValue, type Resource, resolve, type Template } from './intrinsics.ts'
-import { everyMs } from './schedules.ts'
 import {
   deadLetterArn,
   eventSchema,
@@ -12,8 +12,8 @@ import {
   jobDefinitionSchema,
   queueSchema,
   ruleSchema,
-} from './serverless-schema.ts'
-import { readServerless, Unresolved } from './serverless-variables.ts'
+} from './schema.ts'
+import { readServerless, Unresolved } from './variables.ts'
 import type { RuleWiring, ScheduleWiring, Wiring } from './wiring.ts'
 import { eventQueue, type FunctionWiring, type QueueWiring, type RetryStrategy } from './wiring.ts'
 

@@ -1,12 +1,12 @@
 /** EventBridge Scheduler on one machine: rates, and events that are due once. Both outlive the process. */
 import type { DatabaseSync } from 'node:sqlite'
-import { MillraceError } from '../shared/errors.ts'
-import type { Clock } from '../shared/ports.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import type { Clock } from '../../shared/ports.ts'
+import { eventQueue, type ScheduleWiring } from '../serverless/wiring.ts'
 import { type Envelope, scheduledEvent } from './envelope.ts'
 import { together } from './queue-db.ts'
 import type { Queues } from './queues.ts'
 import type { Router } from './router.ts'
-import { eventQueue, type ScheduleWiring } from './wiring.ts'
 
 const unitsMs = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const
 /** Of events due at once, so many are sent a beat. */
