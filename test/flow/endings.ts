@@ -1,5 +1,6 @@
 /** What must hold when a story is over. */
 import assert from 'node:assert/strict'
+import type { FailureCode } from '../../shared/failure.ts'
 import { hasEnded } from '../../shared/memory/submitted-job.ts'
 import { fromItem, type PartitionRecord, type RunRecord, recordKeys } from '../../shared/records.ts'
 import { RunState } from '../../shared/vocabulary.ts'
@@ -24,6 +25,16 @@ export async function partitionOf(
 export async function runsOf(house: MemoryHouse, pipeline: string): Promise<RunRecord[]> {
   const { items } = await house.ports.records.query({ index: 'pipeline', pk: pipeline })
   return items.map(item => fromItem<RunRecord>(item))
+}
+
+/** Of its recorded failures, in order. */
+export async function codesOf(house: MemoryHouse, runId: string, partition: number): Promise<FailureCode[]> {
+  return ((await partitionOf(house, runId, partition)).failures ?? []).map(({ code }) => code)
+}
+
+/** The partitions that a worker took up in that round. */
+export function workedIn(house: MemoryHouse, round: number): number[] {
+  return house.children.attempted.filter(one => one.round === round).map(({ partition }) => partition)
 }
 
 /** Nothing surprised anybody, and every promise was kept. `wordsMax`: how often the same words may have been said. */

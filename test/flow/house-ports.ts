@@ -1,5 +1,5 @@
 /** The in-memory twins, every write of which is held against the invariants. */
-import { defaultBus, objectCreated } from '../../local/envelope.ts'
+import { defaultBus, objectCreated } from '../../local/events/envelope.ts'
 import type { Certificate } from '../../shared/certificate.ts'
 import type { Config } from '../../shared/config.ts'
 import { createMemoryBus, type MemoryBus } from '../../shared/memory/bus.ts'

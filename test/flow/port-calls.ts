@@ -1,13 +1,17 @@
 /** Every call of a port passes one place, so that it can be counted, ordered, and made to fail. */
 import type { Ports } from '../../shared/ports.ts'
 
+/** By whom: one whose calls wait for nobody's turn. */
+export const person = 'person'
+
 export interface PortCall {
   /** Who called: a function's name, or `worker`. */
   by: string
   /** As in `records.update`. */
   name: string
-  /** Its first argument, for looking at; later ones are of no use to a test. */
+  /** Its first two arguments, for looking at. */
   subject: unknown
+  options: unknown
 }
 
 export type Interpose = (call: PortCall, act: () => Promise<unknown>) => Promise<unknown>
@@ -20,7 +24,7 @@ export function interposedPorts(ports: Ports, by: string, interpose: Interpose):
         const found: unknown = Reflect.get(target, method)
         if (typeof found !== 'function') return found
         return (...given: unknown[]) => {
-          const call = { by, name: `${portName}.${String(method)}`, subject: given[0] }
+          const call = { by, name: `${portName}.${String(method)}`, subject: given[0], options: given[1] }
           return interpose(call, () => found.apply(target, given) as Promise<unknown>)
         }
       },

@@ -1,7 +1,7 @@
 /** Every five minutes: what was lost is found, and what is under way is left alone. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { scheduledEvent } from '../../local/envelope.ts'
+import { scheduledEvent } from '../../local/events/envelope.ts'
 import type { RecordKey } from '../../shared/table.ts'
 import { RunState } from '../../shared/vocabulary.ts'
 import { assertWell, partitionOf, runOf } from './endings.ts'

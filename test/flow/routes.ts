@@ -1,8 +1,8 @@
 /** Which event opens which function, as serverless.yml says, and how often it is brought again. */
 import path from 'node:path'
-import { compilePattern } from '../../local/event-pattern.ts'
-import { readWiring } from '../../local/serverless-file.ts'
-import { eventQueue } from '../../local/wiring.ts'
+import { compilePattern } from '../../local/events/event-pattern.ts'
+import { readWiring } from '../../local/serverless/file.ts'
+import { eventQueue } from '../../local/serverless/wiring.ts'
 import { localConfig } from '../../shared/config.ts'
 import { type FunctionName, functionNames } from '../../shared/vocabulary.ts'
 

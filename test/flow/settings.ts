@@ -1,5 +1,9 @@
-/** Pipelines and files that the stories share. */
+/** Pipelines, files and beginnings that the stories share. */
 import type { PipelineInput } from '../../shared/pipeline.ts'
+import type { RunRecord } from '../../shared/records.ts'
+import { runOf } from './endings.ts'
+import type { Misfortune } from './fates.ts'
+import { type HouseOptions, MemoryHouse } from './memory-house.ts'
 
 type Given = Partial<Omit<PipelineInput, 'source'>> & { skipIdentical?: boolean }
 
@@ -29,4 +33,15 @@ export function linesOf(partitions: number, mark = 'line'): string {
   return Array.from({ length: partitions }, (_, at) => `${mark} ${at}`.padEnd(19, '.'))
     .join('\n')
     .concat('\n')
+}
+
+/** One file of four partitions, until its run has ended without a reconcile. */
+export async function play(
+  misfortunes: Misfortune[],
+  options: Partial<HouseOptions> = {},
+): Promise<{ house: MemoryHouse; runId: string; run: RunRecord }> {
+  const house = new MemoryHouse({ pipelines: [linesPipeline()], misfortunes, ...options })
+  const runId = await house.drop('text/a.txt', linesOf(4))
+  await house.untilEnded()
+  return { house, runId, run: await runOf(house, runId) }
 }

@@ -1,0 +1,151 @@
+/** Only what failed is worked again, as often as it may be, and no sooner than it should. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { MillraceError } from '../../shared/errors.ts'
+import type { FailureCode } from '../../shared/failure.ts'
+import { fromItem, type RoundRecord, recordKeys } from '../../shared/records.ts'
+import { EventType, RunState } from '../../shared/vocabulary.ts'
+import { assertWell, codesOf, workedIn } from './endings.ts'
+import type { Fate, Misfortune } from './fates.ts'
+import { MemoryHouse } from './memory-house.ts'
+import { linesOf, linesPipeline, play } from './settings.ts'
+
+const temporary = new MillraceError('TEMPORARY_FAILURE', 'the network hiccups')
+const oom = { exitCode: 137, reason: 'OutOfMemoryError: Container killed due to memory usage' }
+
+describe('a partition that failed', () => {
+  const recoverable: [what: string, fate: Fate, code: FailureCode][] = [
+    ['said so itself', { kind: 'throws', error: temporary }, 'TEMPORARY'],
+    ['failed in the work', { kind: 'throws', error: new MillraceError('WORK_FAILED', 'x') }, 'APPLICATION'],
+    ['ran out of memory', { kind: 'dies', end: oom }, 'OUT_OF_MEMORY'],
+    [
+      'ran too long',
+      { kind: 'dies', end: { statusReason: 'Job attempt duration exceeded timeout' } },
+      'TIMED_OUT',
+    ],
+    [
+      'could not be started',
+      {
+        kind: 'never starts',
+        end: { statusReason: 'Task failed to start', reason: 'CannotPullContainerError: x' },
+      },
+      'INFRASTRUCTURE',
+    ],
+    ['lost its machine for good', { kind: 'zombie', again: false }, 'SPOT_RECLAIMED'],
+    ['said nothing at all', { kind: 'vanishes' }, 'UNKNOWN'],
+  ]
+  for (const [what, fate, code] of recoverable) {
+    test(`because it ${what} is worked again, alone, and its code is ${code}`, async () => {
+      const { house, runId, run } = await play([{ partition: 2, round: 1, ...fate }])
+      assert.deepEqual([run.state, run.round], [RunState.SUCCEEDED, 2])
+      assert.deepEqual(workedIn(house, 2), [2])
+      assert.deepEqual(await codesOf(house, runId, 2), [code])
+      await house.children.letIdleGo()
+      await house.untilQuiet()
+      await assertWell(house)
+    })
+  }
+
+  test('in an array of one is worked again as a plain job', async () => {
+    const { house, run } = await play([{ partition: 0, round: 1, kind: 'throws', error: temporary }])
+    assert.equal(run.state, RunState.SUCCEEDED)
+    assert.deepEqual(
+      house.ports.jobs.submitted().map(({ request }) => request.size),
+      [4, 1],
+    )
+    await assertWell(house)
+  })
+
+  test('is not submitted again before its wait is over, even if its event comes at once', async () => {
+    const early = new MemoryHouse({
+      pipelines: [linesPipeline()],
+      misfortunes: [{ partition: 1, round: 1, kind: 'throws', error: temporary }],
+      holds: ({ step, event }) =>
+        step === 'settle' && (event as { detail: { round: number } }).detail.round === 1,
+    })
+    const runId = await early.drop('text/a.txt', linesOf(2))
+    await early.untilQuiet()
+    early.deliveries.stopHolding()
+    const before = early.ports.clock.now()
+    const detail = { runId, pipeline: 'text', round: 2 }
+    const due = { source: 'millrace', 'detail-type': EventType.roundDue, detail }
+    for (let copy = 0; copy < 3; copy++) early.deliveries.enqueue('submit', due)
+    await early.untilEnded(1)
+    const round = fromItem<RoundRecord>(
+      (await early.ports.records.get(recordKeys.round(runId, 2))) ?? { pk: '', sk: '' },
+    )
+    assert.ok(round.dueAt >= before + 15_000 && round.dueAt <= before + 30_000)
+    assert.ok((round.claimedAt ?? 0) >= round.dueAt)
+    await assertWell(early)
+  })
+
+  test('may not fail more often than the pipeline allows', async () => {
+    const pipelines = [linesPipeline({ retry: { attempts: 2 } })]
+    const always: Misfortune = {
+      partition: 3,
+      kind: 'throws',
+      error: new MillraceError('WORK_FAILED', 'no such column'),
+    }
+    const { house, runId, run } = await play([always], { pipelines })
+    assert.deepEqual([run.state, run.round, run.failure?.code], [RunState.FAILED, 2, 'APPLICATION'])
+    assert.match(run.failure?.words ?? '', /partition 3: the work itself failed: no such column/)
+    assert.match(run.failure?.remedy ?? '', /correct the pipeline/)
+    assert.equal(house.ports.chat.messages.length, 1)
+    assert.deepEqual(await codesOf(house, runId, 3), ['APPLICATION', 'APPLICATION'])
+    await assertWell(house)
+  })
+
+  test('is never worked again where its input is bad', async () => {
+    const bad: Misfortune = {
+      partition: 1,
+      kind: 'throws',
+      error: new MillraceError('BAD_INPUT', 'not UTF-8'),
+    }
+    const { house, run } = await play([bad])
+    assert.deepEqual([run.state, run.round, run.failure?.code], [RunState.FAILED, 1, 'BAD_INPUT'])
+    await assertWell(house)
+  })
+
+  test('costs no try where Spot took its machine, as often as Batch starts it again', async () => {
+    const pipelines = [linesPipeline({ retry: { attempts: 1 } })]
+    const reclaims = [1, 2, 3, 4].map(jobAttempt => ({
+      partition: 2,
+      jobAttempt,
+      kind: 'reclaimed' as const,
+    }))
+    const { house, run } = await play(reclaims, { pipelines })
+    assert.deepEqual([run.state, run.round], [RunState.SUCCEEDED, 1])
+    const certified = house.ports.certificates[0]?.partitions[2]
+    assert.equal(certified?.attempt, 5)
+    assert.deepEqual(
+      certified?.failures.map(({ code }) => code),
+      Array.from({ length: 4 }, () => 'SPOT_RECLAIMED'),
+    )
+    await assertWell(house)
+  })
+
+  test('costs no try either where Batch gave it up after five reclaims', async () => {
+    const pipelines = [linesPipeline({ retry: { attempts: 1 } })]
+    const reclaims = [1, 2, 3, 4, 5].map(jobAttempt => ({
+      partition: 2,
+      round: 1,
+      jobAttempt,
+      kind: 'reclaimed' as const,
+    }))
+    const { house, run } = await play(reclaims, { pipelines })
+    assert.deepEqual([run.state, run.round], [RunState.SUCCEEDED, 2])
+    assert.deepEqual(workedIn(house, 2), [2])
+    await assertWell(house)
+  })
+
+  test('ends its run after a bounded number of rounds, whatever it costs or not', async () => {
+    const lost: Misfortune = {
+      partition: 0,
+      kind: 'dies',
+      end: { statusReason: 'Host EC2 (instance i-0) terminated.' },
+    }
+    const { house, run } = await play([lost])
+    assert.deepEqual([run.state, run.round, run.failure?.code], [RunState.FAILED, 30, 'ROUNDS_EXHAUSTED'])
+    await assertWell(house)
+  })
+})
