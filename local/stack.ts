@@ -12,6 +12,7 @@ import { type Heartbeat, startHeartbeat } from './events/heartbeat.ts'
 import type { Depth, Message } from './events/queues.ts'
 import type { Handler } from './lambda/invoke.ts'
 import { type LambdaRuntime, startLambda } from './lambda/runtime.ts'
+import { endLeases } from './leases.ts'
 import { pipelineMarks } from './pipelines.ts'
 import { occupy } from './presence.ts'
 import { type SlackSink, startSlackSink } from './slack-sink.ts'
@@ -103,6 +104,8 @@ async function open(options: StackOptions, closers: Closers): Promise<Omit<Stack
   const endpoints = { batchUrl: urls.batch, slackUrl: urls.slack }
   const world = await openLocalWorld(config, { pipelines, log, clock, delivery, endpoints })
   closers.push(() => world.close())
+  const leases = await endLeases(world.records)
+  if (leases > 0) log.info('what functions of an earlier stack had begun is taken up at once', { leases })
   const pump = startPump({ config, clock, log, delivery, world })
   closers.push(() => pump.stop())
   occupancy.announce({

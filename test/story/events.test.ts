@@ -5,8 +5,8 @@ import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { RegisterJobDefinitionCommand, SubmitJobCommand, TerminateJobCommand } from '@aws-sdk/client-batch'
 import { retryRun } from '../../functions/steps/retry.ts'
-import { openDelivery } from '../../local/delivery.ts'
-import { objectCreated } from '../../local/envelope.ts'
+import { openDelivery } from '../../local/events/delivery.ts'
+import { objectCreated } from '../../local/events/envelope.ts'
 import { localBatch } from '../../local/world.ts'
 import { newId, systemClock } from '../../shared/clock.ts'
 import { fromItem, type RunRecord, recordKeys, type SourceRecord } from '../../shared/records.ts'
@@ -173,12 +173,12 @@ describe('An event', () => {
   })
 
   it('of a file that no pipeline takes leaves a line in the log, and nothing else', async () => {
-    const before = story.stack.sink.messages().length
+    const messages = story.stack.sink.messages().length
     const { key } = await drop(story, 'nobody/file.csv', records(1))
     const line = await until('the line', () => story.lines.find(({ fields }) => fields.key === key))
     assert.equal(line.message, 'no pipeline takes this key')
     await nothingWaits()
-    assert.equal(story.stack.sink.messages().length, before)
+    assert.equal(story.stack.sink.messages().length, messages)
   })
 })
 
@@ -294,8 +294,7 @@ describe('SQL', () => {
     const first = await dropped(story, 'partly/file.csv', records(8), eachRecord)
     assert.equal(first.failure?.code, 'APPLICATION')
     assert.match(first.failure?.words ?? '', /partition 5: .*five is right out/)
-    const before = await claims(first)
-    assert.deepEqual(before, [1, 1, 1, 1, 1, 2, 1, 1])
+    assert.deepEqual(await claims(first), [1, 1, 1, 1, 1, 2, 1, 1])
     await retryRun(story.stack.world, first.runId)
     const again = await until('the end of the retry', async () => {
       const run = await runOf(story, first.runId)
