@@ -17,6 +17,7 @@ export async function openAwsStage(options: GlobalOptions): Promise<OpenStage> {
   return {
     world: { ...ports, chat: { post: refuseChat }, config, pipelines, log: silentLog },
     place: (bucket, key) => `s3://${bucket}/${key}`,
+    keepUp: async () => {},
     close: async () => {},
   }
 }

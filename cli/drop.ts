@@ -2,6 +2,8 @@
 import { existsSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { partitionBytesMetadata } from '../functions/steps/sources.ts'
+import { pipelineMarks } from '../local/pipelines.ts'
+import type { Presence } from '../local/presence.ts'
 import { MillraceError } from '../shared/errors.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
 import { runIdOf } from '../shared/plan.ts'
@@ -11,7 +13,7 @@ import type { World } from '../shared/world.ts'
 import type { GlobalOptions } from './options.ts'
 import { followRun } from './progress.ts'
 import { type RunReport, reportOf } from './report.ts'
-import { openStage } from './stage.ts'
+import { type OpenStage, openStage } from './stage.ts'
 import { summaryText } from './summary.ts'
 
 /** An event takes milliseconds here and seconds in AWS; beyond this something is wrong. */
@@ -40,9 +42,10 @@ export async function dropFiles(files: string[], options: DropOptions): Promise<
     // Without a running stack nobody else would work the drop: our own stays until it is done.
     const wait = options.wait || opened.stack !== undefined
     for (const file of files) {
+      if (opened.running) refuseStale(opened.running, opened.world.pipelines, options.pipeline)
       const dropped = await dropOne(opened.world, file, options)
       if (!wait) sayDropped(dropped, options.json)
-      else if (!(await awaitRun(opened.world, dropped, options, opened.place))) exitCode = 1
+      else if (!(await awaitRun(opened, dropped, options))) exitCode = 1
     }
   } finally {
     await opened.close()
@@ -85,6 +88,21 @@ export function choosePipeline(pipelines: readonly Pipeline[], name: string | un
   })
 }
 
+/** A stack goes on with the definitions it was started with; a drop for another one would surprise. */
+function refuseStale(
+  { pipelines: marks = {} }: Presence,
+  now: readonly Pipeline[],
+  name: string | undefined,
+): void {
+  const pipeline = choosePipeline(now, name)
+  if (marks[pipeline.name] === pipelineMarks([pipeline])[pipeline.name]) return
+  throw new MillraceError(
+    'NOT_ALLOWED',
+    `The pipeline ${pipeline.name} was changed after the stack that is up was started`,
+    { remedy: 'Stop that stack (Ctrl-C) and start it again with `npx millrace up`.' },
+  )
+}
+
 function sayDropped(dropped: Dropped, json: boolean): void {
   if (json) return void process.stdout.write(`${JSON.stringify(dropped)}\n`)
   process.stdout.write(`dropped s3://${dropped.bucket}/${dropped.key}\nrun     ${dropped.runId}\n`)
@@ -92,26 +110,26 @@ function sayDropped(dropped: Dropped, json: boolean): void {
 }
 
 /** @returns whether it SUCCEEDED */
-async function awaitRun(
-  world: World,
-  dropped: Dropped,
-  options: DropOptions,
-  place: (bucket: string, key: string) => string,
-): Promise<boolean> {
-  const runId = await registered(world, dropped)
+async function awaitRun(opened: OpenStage, dropped: Dropped, options: DropOptions): Promise<boolean> {
+  const runId = await registered(opened.world, dropped, opened.keepUp)
   if (!options.json && runId !== dropped.runId) {
     process.stderr.write(`identical content was loaded before, by run ${runId}: nothing to do\n`)
   }
-  const run = await followRun(world, runId, options.json)
-  const report: RunReport = await reportOf(world, run, place)
+  const run = await followRun(opened.world, runId, options.json, opened)
+  const report: RunReport = await reportOf(opened.world, run, opened.place)
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : summaryText(report))
   return run.state === RunState.SUCCEEDED
 }
 
 /** Waits for the run of a drop; a drop of identical content may be answered by an earlier run. */
-export async function registered(world: World, dropped: Dropped): Promise<string> {
+export async function registered(
+  world: World,
+  dropped: Dropped,
+  keepUp?: OpenStage['keepUp'],
+): Promise<string> {
   const deadline = world.clock.now() + registeredWithinMs
   while (world.clock.now() < deadline) {
+    await keepUp?.()
     if (await world.records.get(recordKeys.run(dropped.runId))) return dropped.runId
     const entry = await world.records.get(recordKeys.source(dropped, dropped.version))
     if (entry && fromItem<SourceRecord>(entry).runId !== dropped.runId)

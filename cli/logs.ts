@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { partitionsOf } from '../functions/steps/gather.ts'
 import { logStreamName } from '../local/batch/names.ts'
 import { MillraceError } from '../shared/errors.ts'
-import type { Claim, PartitionRecord } from '../shared/records.ts'
+import type { PartitionRecord } from '../shared/records.ts'
 import { PartitionState } from '../shared/vocabulary.ts'
 import { type GlobalOptions, localStage } from './options.ts'
 import { loadRunRecord } from './report.ts'
@@ -19,13 +19,18 @@ export async function showLogs(
   partition: number | undefined,
   options: GlobalOptions,
 ): Promise<number> {
-  const { world, close } = await openStage(options, 'look')
+  const { world, close } = await openStage(options, 'look', false)
   try {
     const run = await loadRunRecord(world, runId)
     const records = await partitionsOf(world, run)
     if (options.stage !== localStage) return sayStreams(chosen(records, runId, partition))
-    if (partition === undefined) sayFunctions(options.dataDir, runId)
-    for (const record of chosen(records, runId, partition)) sayAttempts(options.dataDir, record)
+    const lines = partition === undefined ? functionLines(options.dataDir, runId) : []
+    sayFunctions(lines, options.json)
+    let attempts = 0
+    for (const record of chosen(records, runId, partition)) {
+      attempts += sayAttempts(options.dataDir, record, options.json)
+    }
+    if (lines.length + attempts === 0) process.stderr.write(`nothing was kept of ${runId}\n`)
   } finally {
     await close()
   }
@@ -56,20 +61,59 @@ function sayStreams(records: PartitionRecord[]): number {
   return 0
 }
 
-function sayFunctions(dataDir: string, runId: string): void {
-  const file = functionsLogFile(dataDir)
-  if (!existsSync(file)) return
-  for (const line of readFileSync(file, 'utf8').split('\n')) {
-    if (line.includes(runId)) process.stdout.write(`${line}\n`)
-  }
+type Line = Record<string, unknown>
+
+/** Lines that say the run's name; each is one JSON object. */
+function functionLines(dataDir: string, runId: string): Line[] {
+  return linesIn(functionsLogFile(dataDir)).flatMap(line => (line.includes(runId) ? [parsed(line)] : []))
 }
 
-function sayAttempts(dataDir: string, { partition, claims = [] }: PartitionRecord): void {
-  for (const { jobId, jobAttempt, round, at } of claims as Claim[]) {
-    process.stdout.write(
-      `== partition ${partition}, round ${round}, attempt ${jobAttempt} of job ${jobId}, ${at}\n`,
-    )
-    const file = join(dataDir, 'logs', logStreamName(jobId, jobAttempt))
-    process.stdout.write(existsSync(file) ? readFileSync(file, 'utf8') : '(no log was kept)\n')
+function sayFunctions(lines: Line[], json: boolean): void {
+  for (const line of lines) process.stdout.write(`${json ? JSON.stringify(line) : lineText(line)}\n`)
+}
+
+/** Answers how many attempts there were. */
+function sayAttempts(dataDir: string, { partition, claims = [] }: PartitionRecord, json: boolean): number {
+  for (const { jobId, jobAttempt, round, at } of claims) {
+    const title = `partition ${partition}, round ${round}, attempt ${jobAttempt} of job ${jobId}, ${at}`
+    const lines = linesIn(join(dataDir, 'logs', logStreamName(jobId, jobAttempt))).map(parsed)
+    if (!json) process.stdout.write(`== ${title}\n${lines.length === 0 ? '(no log was kept)\n' : ''}`)
+    for (const line of lines) {
+      const known = { partition, round, jobAttempt, ...line }
+      process.stdout.write(`${json ? JSON.stringify(known) : lineText(line)}\n`)
+    }
   }
+  return claims.length
+}
+
+function linesIn(file: string): string[] {
+  if (!existsSync(file)) return []
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter(line => line !== '')
+}
+
+/** What a program wrote that is no JSON, as a crash does, is a message of its own. */
+function parsed(line: string): Line {
+  try {
+    const value: unknown = JSON.parse(line)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Line
+  } catch {
+    // Not JSON: kept as it stands.
+  }
+  return { message: line }
+}
+
+/** The run, the job and the partition stand above the lines already. */
+function lineText({ at, time = at, level, function: name, message, ...rest }: Line): string {
+  const { runId: _run, jobId: _job, partition: _partition, round: _round, fence: _fence, ...telling } = rest
+  const words = Object.entries(name === undefined ? telling : { ...telling, ...partitionOf(rest) }).map(
+    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  )
+  const begin = [time, level === undefined ? undefined : String(level).toUpperCase().padEnd(5), name]
+  return [...begin, message, ...words].filter(word => word !== undefined).join(' ')
+}
+
+function partitionOf({ partition, round }: Line): Line {
+  return { ...(round === undefined ? {} : { round }), ...(partition === undefined ? {} : { partition }) }
 }

@@ -1,5 +1,5 @@
 /** The command line: only here are errors turned to words and exit codes. */
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { MillraceError } from '../shared/errors.ts'
 import { type DropOptions, dropFiles } from './drop.ts'
 import { showLogs } from './logs.ts'
@@ -7,6 +7,8 @@ import { addGlobalOptions, globalOptions } from './options.ts'
 import { planFile } from './plan.ts'
 import { listRuns, retry, showRun } from './runs.ts'
 import { up } from './up.ts'
+
+const usageExitCode = 2
 
 /** @returns the exit code: 0 done, 1 a run did not succeed or something went wrong, 2 wrong usage */
 export async function main(argv: string[]): Promise<number> {
@@ -17,6 +19,8 @@ export async function main(argv: string[]): Promise<number> {
   try {
     await program.parseAsync(argv)
   } catch (error) {
+    // Help asked for and given is no fault.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageExitCode
     process.stderr.write(`${wordsOf(error)}\n`)
     return error instanceof MillraceError ? 1 : 70
   }
@@ -34,6 +38,7 @@ type Done = (exitCode: number) => void
 function build(done: Done): Command {
   const program = addGlobalOptions(new Command('millrace'))
     .description('Drop a file in a bucket; get a proven, analytics-ready table out.')
+    .exitOverride()
     .showHelpAfterError('(see `millrace --help`)')
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', examples)

@@ -79,14 +79,15 @@ interface PlanFacts {
   ranges: { partition: number; start: number; end: number }[]
 }
 
+function sizeText(bytes: number): string {
+  return bytes < 1024 ? bytesText(bytes) : `${bytesText(bytes)} (${countText(bytes)} bytes)`
+}
+
 function planText(plan: PlanFacts): string {
   const rows = [
     ['pipeline', plan.pipeline],
     ['key', plan.key],
-    [
-      'size',
-      `${countText(plan.bytes)} bytes (${bytesText(plan.bytes)}), records from byte ${plan.dataStart}`,
-    ],
+    ['size', `${sizeText(plan.bytes)}, records from byte ${plan.dataStart}`],
     ['partitions', `${countText(plan.partitions)} of ${bytesText(plan.partitionBytes)}`],
     ...plan.ranges.map(({ partition, start, end }) => [
       '',

@@ -5,9 +5,10 @@ import { partitionsOf } from '../functions/steps/gather.ts'
 import { epochMs } from '../shared/clock.ts'
 import { isOpen } from '../shared/lifecycle.ts'
 import type { PartitionRecord, RunRecord } from '../shared/records.ts'
-import { PartitionState } from '../shared/vocabulary.ts'
+import { PartitionState, RunState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { loadRunRecord } from './report.ts'
+import type { OpenStage } from './stage.ts'
 import { bytesText, countText, durationText } from './words.ts'
 
 const pollMs = { local: 250, aws: 3000 } as const
@@ -24,22 +25,42 @@ export interface Snapshot {
   elapsedMs: number
 }
 
+/** Slack is told after the run has ended; it answers within seconds or not at all. */
+const toldWithinMs = 15_000
+
 /**
- * Follows a run until it is no longer open. Shows nothing where `quiet`; rewrites one line on a terminal, else adds
- * one every two seconds.
+ * Follows a run until it is no longer open; with a stack of our own, until people were told too. Shows nothing where
+ * `quiet`; rewrites one line on a terminal, else adds one every two seconds.
  */
-export async function followRun(world: World, runId: string, quiet: boolean): Promise<RunRecord> {
+export async function followRun(
+  world: World,
+  runId: string,
+  quiet: boolean,
+  { stack, keepUp }: Partial<Pick<OpenStage, 'stack' | 'keepUp'>> = {},
+): Promise<RunRecord> {
   const show = quiet ? undefined : display(world)
   const everyMs = world.config.stage === 'local' ? pollMs.local : pollMs.aws
   for (;;) {
+    await keepUp?.()
     const run = await loadRunRecord(world, runId)
     if (show) show.update(await snapshot(world, run))
     if (!isOpen(run.state)) {
       show?.done()
-      return run
+      return stack ? untilTold(world, run) : run
     }
     await world.clock.sleep(everyMs)
   }
+}
+
+/** What is not told by then is kept in its queue for the next stack. */
+async function untilTold(world: World, ended: RunRecord): Promise<RunRecord> {
+  const deadline = world.clock.now() + toldWithinMs
+  let run = ended
+  while (run.told === undefined && world.clock.now() < deadline) {
+    await world.clock.sleep(50)
+    run = await loadRunRecord(world, run.runId)
+  }
+  return run
 }
 
 export async function snapshot(world: World, run: RunRecord): Promise<Snapshot> {
@@ -64,7 +85,8 @@ export async function snapshot(world: World, run: RunRecord): Promise<Snapshot> 
 
 /** One line. ETA assumes that what is left goes as fast as what is done. */
 export function progressText({ run, byState, records, rejected, bytesDone, elapsedMs }: Snapshot): string {
-  const done = run.source.bytes === 0 ? 1 : Math.min(bytesDone / run.source.bytes, 1)
+  const whole = run.source.bytes === 0 || run.state === RunState.SUCCEEDED
+  const done = whole ? 1 : Math.min(bytesDone / run.source.bytes, 1)
   const bar = '█'.repeat(Math.round(done * barCells)).padEnd(barCells, '░')
   const states = Object.entries(byState)
     .filter(([, count]) => count > 0)
@@ -73,11 +95,13 @@ export function progressText({ run, byState, records, rejected, bytesDone, elaps
   const speed = elapsedMs > 0 ? `${bytesText((bytesDone / elapsedMs) * 1000)}/s` : ''
   return [
     `${bar} ${Math.floor(done * 100)}%`,
-    `round ${run.round}`,
+    run.round > 0 ? `round ${run.round}` : run.state.toLowerCase(),
     states.join(', '),
     `${countText(records)} records${rejected > 0 ? ` (${countText(rejected)} rejected)` : ''}`,
     `${bytesText(bytesDone)} of ${bytesText(run.source.bytes)}, ${speed}${eta}`,
-  ].join(' · ')
+  ]
+    .filter(part => part !== '')
+    .join(' · ')
 }
 
 function display(world: World): { update: (snapshot: Snapshot) => void; done: () => void } {

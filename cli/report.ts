@@ -4,13 +4,14 @@ import { partitionsOf } from '../functions/steps/gather.ts'
 import { setbacks } from '../shared/certificate.ts'
 import { MillraceError } from '../shared/errors.ts'
 import { fromItem, type PartitionRecord, type RunRecord, recordKeys } from '../shared/records.ts'
+import type { RunState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 
 /** What `--json` prints of a run. */
 export interface RunReport {
   runId: string
   pipeline: string
-  status: string
+  status: RunState
   source: string
   rounds: number
   partitions: number
@@ -33,6 +34,26 @@ export async function loadRunRecord(world: World, runId: string): Promise<RunRec
   const item = await world.records.get(recordKeys.run(runId))
   if (item) return fromItem<RunRecord>(item)
   throw new MillraceError('NOT_FOUND', `No run ${runId}`, { remedy: 'List them with `millrace runs`.' })
+}
+
+/** What `--json` prints of a run in a list. */
+export function runLine(run: RunRecord): Record<string, unknown> {
+  const { runId, pipeline, state, source, round, partitions, totals, certificate, failure, createdAt } = run
+  return {
+    runId,
+    pipeline,
+    status: state,
+    source: `s3://${source.bucket}/${source.key}`,
+    bytes: source.bytes,
+    rounds: round,
+    partitions,
+    recordsRead: totals?.recordsRead ?? null,
+    recordsWritten: totals?.recordsWritten ?? null,
+    recordsRejected: totals?.recordsRejected ?? null,
+    certificate: certificate ?? null,
+    failure: failure ?? null,
+    createdAt,
+  }
 }
 
 export async function reportOf(world: World, run: RunRecord, place: Place): Promise<RunReport> {

@@ -10,7 +10,7 @@ import { PartitionState, RunState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import type { GlobalOptions } from './options.ts'
 import { followRun, progressText, snapshot } from './progress.ts'
-import { loadRunRecord, reportOf } from './report.ts'
+import { loadRunRecord, reportOf, runLine } from './report.ts'
 import { openStage } from './stage.ts'
 import { summaryText } from './summary.ts'
 import { bytesText, countText, tableText } from './words.ts'
@@ -23,11 +23,8 @@ export async function listRuns(
   const { world, close } = await openStage(options, 'look')
   try {
     const runs = await newestRuns(world, options.limit, options.pipeline)
-    if (options.json) for (const run of runs) process.stdout.write(`${JSON.stringify(run)}\n`)
-    else
-      process.stdout.write(
-        runs.length === 0 ? 'No runs yet. Drop a file: npx millrace drop <file>\n' : runsText(runs),
-      )
+    if (options.json) for (const run of runs) process.stdout.write(`${JSON.stringify(runLine(run))}\n`)
+    else process.stdout.write(runs.length === 0 ? noRunsText(world) : runsText(runs))
   } finally {
     await close()
   }
@@ -44,21 +41,26 @@ async function newestRuns(world: World, limit: number, pipeline: string | undefi
   return found.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt)).slice(0, limit)
 }
 
+function noRunsText({ pipelines, config }: World): string {
+  const names = pipelines.map(({ name }) => name).join(', ')
+  return `No runs yet of the pipelines in ${config.pipelinesDir}: ${names}.\nDrop a file: npx millrace drop <file>\n`
+}
+
 function runsText(runs: RunRecord[]): string {
   const rows = runs.map(run => [
     run.runId,
     run.state,
     run.pipeline,
     run.createdAt.slice(0, 19).replace('T', ' '),
-    `${countText(run.partitions)} partitions`,
+    countText(run.partitions),
     bytesText(run.source.bytes),
     run.source.key,
   ])
-  return `${tableText([['RUN', 'STATE', 'PIPELINE', 'CREATED (UTC)', 'SIZE', '', 'KEY'], ...rows])}\n`
+  return `${tableText([['RUN', 'STATE', 'PIPELINE', 'CREATED (UTC)', 'PARTITIONS', 'SIZE', 'KEY'], ...rows])}\n`
 }
 
 export async function showRun(runId: string, options: GlobalOptions & { all: boolean }): Promise<number> {
-  const { world, place, close } = await openStage(options, 'look')
+  const { world, place, close } = await openStage(options, 'look', false)
   try {
     const run = await loadRunRecord(world, runId)
     const report = await reportOf(world, run, place)
@@ -80,10 +82,12 @@ export async function showRun(runId: string, options: GlobalOptions & { all: boo
 }
 
 /** The ones that need an eye first: failed, then retried, then the rest. */
+function weight(record: PartitionRecord): number {
+  return (record.state === PartitionState.FAILED ? 2 : 0) + (setbacks(record).length > 0 ? 1 : 0)
+}
+
 function partitionsText(partitions: PartitionRecord[], all: boolean): string {
   if (partitions.length === 0) return ''
-  const weight = (record: PartitionRecord): number =>
-    (record.state === PartitionState.FAILED ? 2 : 0) + (setbacks(record).length > 0 ? 1 : 0)
   const shown = partitions
     .toSorted((a, b) => weight(b) - weight(a))
     .slice(0, all ? undefined : partitionsShownMax)
@@ -114,10 +118,10 @@ export async function retry(runId: string, options: GlobalOptions & { wait: bool
     const wait = options.wait || opened.stack !== undefined
     if (!wait)
       process.stdout.write(
-        options.json ? `${JSON.stringify(run)}\n` : `round ${run.round} of ${runId} is due\n`,
+        options.json ? `${JSON.stringify(runLine(run))}\n` : `round ${run.round} of ${runId} is due\n`,
       )
     if (!wait) return 0
-    const ended = await followRun(world, runId, options.json)
+    const ended = await followRun(world, runId, options.json, opened)
     const report = await reportOf(world, ended, opened.place)
     process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : summaryText(report))
     return ended.state === RunState.SUCCEEDED ? 0 : 1

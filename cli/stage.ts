@@ -1,14 +1,16 @@
 /** The world of a stage, for one command: a deployed stack, a running local one, or a local one of its own. */
 
 import { loadPipelines } from '../local/pipelines.ts'
-import { runningStack } from '../local/presence.ts'
+import { type Presence, runningStack } from '../local/presence.ts'
 import type { Stack } from '../local/stack.ts'
 import { openLocalWorld } from '../local/world.ts'
+import { systemClock } from '../shared/clock.ts'
 import { localConfig } from '../shared/config.ts'
-import { silentLog } from '../shared/log.ts'
+import { isError } from '../shared/errors.ts'
 import type { Log } from '../shared/ports.ts'
 import type { World } from '../shared/world.ts'
 import { type GlobalOptions, localStage } from './options.ts'
+import { stackLog } from './stack-log.ts'
 
 export interface OpenStage {
   world: World
@@ -16,28 +18,73 @@ export interface OpenStage {
   place(bucket: string, key: string): string
   /** The local stack, where this command started it. */
   stack?: Stack
+  /** The local stack that somebody else runs. */
+  running?: Presence
+  /** For whoever waits for a run: where the local stack beneath it has gone, a stack of our own takes over. */
+  keepUp(): Promise<void>
   close(): Promise<void>
 }
 
+/** Somebody else's stack takes a second or two from its lock to its first word. */
+const joinTriesMax = 20
+const joinEveryMs = 200
+
 /**
  * `work`: events must be handled while the command runs, so a local stack is started where none is up.
- * `look`: only records and objects are read or written.
+ * `look`: only records and objects are read or written; without `pipelines`, no pipeline file is looked at either.
  */
 export async function openStage(
   options: GlobalOptions,
   purpose: 'work' | 'look',
-  log = silentLog,
+  withPipelines = true,
 ): Promise<OpenStage> {
   if (options.stage !== localStage) return (await import('./aws-stage.ts')).openAwsStage(options)
-  const running = runningStack(options.dataDir)
-  if (purpose === 'work' && running === undefined) return startOwn(options, log)
-  const pipelines = await loadPipelines(running?.pipelinesDir ?? options.pipelinesDir)
-  const config = localConfig(options.dataDir, running?.pipelinesDir ?? options.pipelinesDir)
-  const opened = await openLocalWorld(config, { pipelines, log })
+  if (purpose === 'work') return startOrJoin(options)
+  return joinLocal(options, runningStack(options.dataDir), withPipelines)
+}
+
+/** Two commands may find no stack at the same time: one starts it, the others join. */
+async function startOrJoin(options: GlobalOptions): Promise<OpenStage> {
+  for (let tries = 1; ; tries++) {
+    const running = runningStack(options.dataDir)
+    if (running !== undefined) return joinLocal(options, running)
+    const own = await startUnlessTaken(options, tries === joinTriesMax)
+    if (own !== undefined) return own
+    await systemClock.sleep(joinEveryMs)
+  }
+}
+
+async function startUnlessTaken(options: GlobalOptions, insist = false): Promise<OpenStage | undefined> {
+  try {
+    return await startOwn(options, stackLog(options.dataDir, false))
+  } catch (error) {
+    if (insist || !isError(error, 'NOT_ALLOWED')) throw error
+    return undefined
+  }
+}
+
+async function joinLocal(
+  options: GlobalOptions,
+  running: Presence | undefined,
+  withPipelines = true,
+): Promise<OpenStage> {
+  const pipelinesDir = running?.pipelinesDir ?? options.pipelinesDir
+  const pipelines = withPipelines ? await loadPipelines(pipelinesDir) : []
+  const world = await openLocalWorld(localConfig(options.dataDir, pipelinesDir), { pipelines })
+  let own: OpenStage | undefined
   return {
-    world: opened,
-    place: (bucket, key) => opened.objects.pathOf({ bucket, key }),
-    close: async () => opened.close(),
+    world,
+    ...(running === undefined ? {} : { running }),
+    place: (bucket, key) => world.objects.pathOf({ bucket, key }),
+    keepUp: async () => {
+      if (own !== undefined || runningStack(options.dataDir) !== undefined) return
+      own = await startUnlessTaken({ ...options, pipelinesDir })
+      if (own) process.stderr.write('the stack beneath this run has ended; one of our own goes on with it\n')
+    },
+    close: async () => {
+      world.close()
+      await own?.close()
+    },
   }
 }
 
@@ -60,6 +107,7 @@ export async function startOwn(
     world: { ...stack.world, log },
     stack,
     place: (bucket, key) => stack.world.objects.pathOf({ bucket, key }),
+    keepUp: async () => {},
     close: () => stack.stop(),
   }
 }

@@ -1,5 +1,6 @@
 /** What a person reads of an ended run. Pure. */
 import { failureRules } from '../shared/failure.ts'
+import { can } from '../shared/lifecycle.ts'
 import type { RunReport } from './report.ts'
 import { countText, tableText } from './words.ts'
 
@@ -19,6 +20,7 @@ export function summaryText(report: RunReport): string {
       'records',
       `${countText(report.recordsRead)} read, ${countText(report.recordsWritten)} written, ${countText(report.recordsRejected)} rejected`,
     ],
+    ...tableOf(report),
     ...report.rejects.slice(0, listedMax).map((path, at) => [at === 0 ? 'rejects' : '', path]),
     ...(report.certificate ? [['certificate', report.certificate]] : []),
     ...(report.failure
@@ -27,9 +29,23 @@ export function summaryText(report: RunReport): string {
           ['remedy', report.failure.remedy],
         ]
       : []),
-    ...(report.failure && report.rounds > 0 ? [['go on', `npx millrace retry ${report.runId}`]] : []),
+    ...(canRetry(report) ? [['go on', `npx millrace retry ${report.runId}`]] : []),
   ]
   return `${tableText(rows)}\n`
+}
+
+/** The folder (or prefix) of the run's files. */
+function tableOf({ outputs, runId }: RunReport): string[][] {
+  const [first] = outputs
+  if (first === undefined) return []
+  const folder = `run=${runId}/`
+  const at = first.indexOf(folder)
+  const files = outputs.length === 1 ? '1 file' : `${countText(outputs.length)} files`
+  return [['table', `${first.slice(0, at + folder.length)} (${files})`]]
+}
+
+function canRetry({ status }: RunReport): boolean {
+  return can.retry(status) === true
 }
 
 function retryText({ partition, round, code, reason }: RunReport['retries'][number]): string {

@@ -29,7 +29,10 @@ export async function up(options: GlobalOptions & { cores?: number }): Promise<n
   else {
     const rows = [
       ['pipelines', facts.pipelines.join(', ')],
-      ['drop into', stack.world.objects.pathOf({ bucket: drops, key: '' })],
+      [
+        'drops in',
+        `${stack.world.objects.pathOf({ bucket: drops, key: '' })}   (a file copied here by hand is taken at the next start)`,
+      ],
       ['output in', stack.world.objects.pathOf({ bucket: output, key: '' })],
       ['AWS Batch', stack.urls.batch],
       ['Slack sink', stack.urls.slack],

@@ -3,11 +3,10 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { styleText } from 'node:util'
 import { RunState } from '../../shared/vocabulary.ts'
-import type { World } from '../../shared/world.ts'
 import { dropOne, registered } from '../drop.ts'
 import { type GlobalOptions, localStage } from '../options.ts'
 import { followRun } from '../progress.ts'
-import { loadRunRecord, type RunReport, reportOf } from '../report.ts'
+import { type RunReport, reportOf } from '../report.ts'
 import { stackLog } from '../stack-log.ts'
 import { startOwn } from '../stage.ts'
 import { summaryText } from '../summary.ts'
@@ -32,11 +31,10 @@ export async function demo(options: GlobalOptions): Promise<number> {
     const beganAt = world.clock.now()
     const dropped = await dropOne(world, flights.csv, { pipeline: 'flights' })
     say('drop', `s3://${dropped.bucket}/${dropped.key}, run ${dropped.runId}`)
-    const run = await followRun(world, await registered(world, dropped), false)
+    const run = await followRun(world, await registered(world, dropped), false, started)
     say('done', `in ${durationText(world.clock.now() - beganAt)}\n`)
     const report = await reportOf(world, run, place)
     process.stdout.write(summaryText(report))
-    await saidOfRun(world, run.runId)
     const slack = stack.sink.messages().slice(told)
     saySlack(slack)
     const answers =
@@ -50,15 +48,6 @@ export async function demo(options: GlobalOptions): Promise<number> {
 
 function say(step: string, words: string): void {
   process.stdout.write(`${styleText('green', step.padEnd(6))} ${words}\n`)
-}
-
-/** Slack is told after the run has ended: wait until the run's own record says so. */
-async function saidOfRun(world: World, runId: string): Promise<void> {
-  const deadline = world.clock.now() + 15_000
-  while (world.clock.now() < deadline) {
-    if ((await loadRunRecord(world, runId)).told !== undefined) return
-    await world.clock.sleep(50)
-  }
 }
 
 function saySlack(messages: readonly { channel?: string; text?: string }[]): void {
