@@ -1,6 +1,6 @@
 /** The whole stack is killed, as by a power cut, and goes on where it was. */
 import assert from 'node:assert/strict'
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, afterEach, beforeEach, describe, it } from 'node:test'
 import { partition as takeDrop } from '../../functions/partition.ts'
@@ -188,6 +188,8 @@ describe('A stack that is killed', () => {
     await third.stop()
     const { stdout } = await millrace(['show', runId, '--json'], place)
     assert.equal((JSON.parse(stdout) as { status: string }).status, RunState.SUCCEEDED)
+    const said = readFileSync(path.join(place.dataDir, 'slack.ndjson'), 'utf8').split('\n')
+    assert.equal(said.filter(line => line.includes(runId)).length, 1)
   })
 })
 
