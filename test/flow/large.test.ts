@@ -77,8 +77,8 @@ describe('planning', () => {
         'records.put',
         'bus.publish',
       ])
-      const { range } = house.calls.find(({ name }) => name === 'objects.read')?.options as ReadOptions
-      assert.deepEqual(range, { start: 0, end: Math.min(headBytesMax, 20 * partitions) })
+      const read = house.calls.find(({ name }) => name === 'objects.read')?.options as ReadOptions | undefined
+      assert.deepEqual(read?.range, { start: 0, end: Math.min(headBytesMax, 20 * partitions) })
       const submitting = house.calls.filter(({ by, name }) => by === 'submit' && name === 'jobs.submit')
       assert.equal(submitting.length, 1)
     })

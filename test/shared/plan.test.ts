@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { placeOf, type RunDocument } from '../../shared/documents.ts'
+import {
+  cut,
+  firstRound,
+  headBytesMax,
+  partitionsMax,
+  pipelineFor,
+  planRun,
+  type Refusal,
+  runIdOf,
+} from '../../shared/plan.ts'
+import { documentOf, pipelineOf, runId } from './given.ts'
+
+const csv = (more: object = {}) =>
+  pipelineOf({
+    source: { prefix: 'orders/', format: 'csv', columns: { id: 'INTEGER', name: 'VARCHAR' }, ...more },
+  })
+
+/** Of an object whose first bytes are these; by default they are all of it. */
+function planOf(
+  head: string | Buffer,
+  pipeline = csv(),
+  bytes = Buffer.byteLength(head),
+): RunDocument | Refusal {
+  const source = { bucket: 'drops', key: 'orders/a', bytes, etag: 'e' }
+  return planRun(runId, pipeline, source, Buffer.from(head))
+}
+
+function layoutOf(plan: RunDocument | Refusal) {
+  return 'code' in plan
+    ? plan.code
+    : { columns: plan.columns.map(({ name, type }) => `${name} ${type}`), dataStart: plan.dataStart }
+}
+
+describe('the id of a run', () => {
+  const id = runIdOf('orders', { bucket: 'b', key: 'k' }, 'v1')
+
+  test('is the same for the same source, whoever asks', () => {
+    assert.match(id, /^[0-9a-f]{24}$/)
+    assert.equal(runIdOf('orders', { bucket: 'b', key: 'k' }, 'v1'), id)
+  })
+
+  test('differs in pipeline, bucket, key and version, and cannot be confused by where one ends', () => {
+    const others = [
+      runIdOf('other', { bucket: 'b', key: 'k' }, 'v1'),
+      runIdOf('orders', { bucket: 'c', key: 'k' }, 'v1'),
+      runIdOf('orders', { bucket: 'b', key: 'kv' }, '1'),
+      runIdOf('orders', { bucket: 'b', key: 'k' }, 'v2'),
+    ]
+    assert.equal(new Set([id, ...others]).size, 5)
+  })
+})
+
+describe('the pipeline of a key', () => {
+  const [short, long] = [
+    pipelineOf({ source: { prefix: 'a/', format: 'lines' } }),
+    pipelineOf({ source: { prefix: 'a/b/', format: 'lines' } }),
+  ]
+
+  test('is the one with the longest prefix', () => {
+    assert.equal(pipelineFor([short, long], 'a/b/c'), long)
+    assert.equal(pipelineFor([long, short], 'a/c'), short)
+  })
+
+  test('is none where no prefix fits', () => assert.equal(pipelineFor([short, long], 'ab/c'), undefined))
+})
+
+describe('the layout of a CSV', () => {
+  test('has its types from the pipeline and its order from the header', () => {
+    assert.deepEqual(layoutOf(planOf('name,id\na,1\n')), {
+      columns: ['name VARCHAR', 'id INTEGER'],
+      dataStart: 8,
+    })
+  })
+
+  test('is text throughout where the pipeline names no columns', () => {
+    const plan = planOf('x,y\n1,2\n', csv({ columns: undefined }))
+    assert.deepEqual(layoutOf(plan), { columns: ['x VARCHAR', 'y VARCHAR'], dataStart: 4 })
+  })
+
+  test('begins behind a byte order mark, quotes and CRLF', () => {
+    assert.deepEqual(layoutOf(planOf('\ufeff"id","name"\r\n1,a\r\n')), {
+      columns: ['id INTEGER', 'name VARCHAR'],
+      dataStart: 16,
+    })
+  })
+
+  test('begins at once where there is no header', () => {
+    assert.deepEqual(layoutOf(planOf('1,a\n', csv({ header: false }))), {
+      columns: ['id INTEGER', 'name VARCHAR'],
+      dataStart: 0,
+    })
+  })
+
+  for (const [what, head, code] of [
+    ['names a column less', 'id\n1\n', 'COLUMNS_DIFFER'],
+    ['names a column more', 'id,name,age\n', 'COLUMNS_DIFFER'],
+    ['names one twice', 'id,name,id\n', 'HEADER_AMBIGUOUS'],
+    ['is UTF-16, little end first', Buffer.from([0xff, 0xfe, 0x69, 0]), 'ENCODING_NOT_SUPPORTED'],
+    ['is UTF-16, big end first', Buffer.from([0xfe, 0xff, 0, 0x69]), 'ENCODING_NOT_SUPPORTED'],
+  ] as const) {
+    test(`cannot be had where the header ${what}: ${code}`, () => assert.equal(layoutOf(planOf(head)), code))
+  }
+
+  test('cannot be had where the header does not end within what is read', () => {
+    const head = `"${'x'.repeat(headBytesMax - 1)}`
+    assert.equal(layoutOf(planOf(head, csv(), head.length + 1)), 'HEADER_TOO_LONG')
+  })
+
+  test('cannot be had without header and columns', () => {
+    assert.equal(layoutOf(planOf('1,2\n', csv({ header: false, columns: undefined }))), 'COLUMNS_UNKNOWN')
+  })
+
+  test('of nothing but a header is of no partitions', () => {
+    for (const head of ['id,name\n', 'id,name', '', '\ufeff']) {
+      const plan = planOf(head)
+      assert.equal('code' in plan ? plan.code : plan.partitions, 0, JSON.stringify(head))
+    }
+  })
+})
+
+const sizeOf = (bytes: number) => {
+  const plan = planRun(
+    runId,
+    pipelineOf(),
+    { bucket: 'd', key: 'orders/a', bytes, etag: 'e' },
+    Buffer.from('x'),
+  )
+  return 'code' in plan ? plan.code : [plan.partitions, plan.partitionBytes]
+}
+
+describe('partitions', () => {
+  test('tile the data exactly, whatever its size', () => {
+    fc.assert(
+      fc.property(fc.nat(5000), fc.integer({ min: 1, max: 700 }), (bytes, partitionBytes) => {
+        const source = { bucket: 'drops', key: 'orders/a', bytes, etag: 'e' }
+        const plan = planRun(runId, pipelineOf(), source, Buffer.alloc(Math.min(bytes, 10)), partitionBytes)
+        assert.ok(!('code' in plan))
+        const cuts = [...firstRound(plan)].flatMap(({ assignments }) => assignments)
+        assert.equal(cuts.length, plan.partitions)
+        const bounds = [0, ...cuts.flatMap(({ start, end }) => [start, end]), bytes]
+        for (let at = 0; at < bounds.length; at += 2) assert.equal(bounds[at], bounds[at + 1])
+        assert.ok(cuts.every(({ start, end }) => start < end))
+      }),
+      { seed: 5 },
+    )
+  })
+
+  test('are at most a million: more are refused, with the size that would do', () => {
+    const source = { bucket: 'drops', key: 'orders/a', bytes: partitionsMax * 10 + 1, etag: 'e' }
+    const plan = planRun(runId, pipelineOf(), source, Buffer.from('x'), 10)
+    assert.ok('code' in plan)
+    assert.match(plan.remedy, /at least 11\./)
+    assert.ok(!('code' in planRun(runId, pipelineOf(), source, Buffer.from('x'), 11)))
+  })
+
+  test('are 256 MiB where nobody says otherwise, and larger where they would be over 10,000', () => {
+    assert.deepEqual(sizeOf(1024 ** 3), [4, 256 * 1024 ** 2])
+    assert.deepEqual(sizeOf(5 * 1024 ** 4), [10_000, Math.ceil((5 * 1024 ** 4) / 10_000)])
+  })
+
+  test('are written a thousand a page, and a child finds its own by arithmetic', () => {
+    const document = documentOf(2500)
+    const pages = [...firstRound(document)]
+    assert.deepEqual(
+      pages.map(({ assignments }) => assignments.length),
+      [1000, 1000, 500],
+    )
+    const { page, offset } = placeOf(0, 2345, 10_000)
+    assert.deepEqual(pages[page]?.assignments[offset], cut(document, 2345))
+    assert.deepEqual(placeOf(1, 2345, 10_000), { page: 12, offset: 345 })
+  })
+})

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Assignment } from '../../shared/documents.ts'
+import type { FailureCode } from '../../shared/failure.ts'
+import { type PartitionRecord, roundsMax } from '../../shared/records.ts'
+import { type RoundFacts, settleRound, type Verdict } from '../../shared/settlement.ts'
+import { documentOf, failed, pipelineOf, runOf, succeeded, time } from './given.ts'
+
+const done = [succeeded(0, [10, 110]), succeeded(1, [110, 210]), succeeded(2, [210, 310])]
+
+function factsOf(partitions: PartitionRecord[], more: Partial<RoundFacts> = {}): RoundFacts {
+  return {
+    run: runOf(),
+    document: documentOf(3),
+    assignments: new Map<number, Assignment>(),
+    partitions,
+    outputBucket: 'output',
+    now: time,
+    random: 0,
+    ...more,
+  }
+}
+
+const verdictOf = (partitions: PartitionRecord[], more?: Partial<RoundFacts>): Verdict =>
+  settleRound(factsOf(partitions, more))
+
+/** The verdict where partition 1 of three failed so. */
+function afterFailures(codes: FailureCode[], more: Partial<RoundFacts> = {}): Verdict {
+  return verdictOf([succeeded(0, [10, 110]), failed(1, ...codes), succeeded(2, [210, 310])], {
+    run: runOf({ round: codes.length }),
+    ...more,
+  })
+}
+
+const delayOf = (verdict: Verdict): number | undefined =>
+  verdict.kind === 'again' ? verdict.delayMs : undefined
+
+const tolerant = (rejectedRecords: number) => documentOf(3, pipelineOf({ tolerate: { rejectedRecords } }))
+
+describe('a round all of whose partitions SUCCEEDED', () => {
+  test('is published where their ranges tile', () => {
+    assert.equal(verdictOf(done).kind, 'publish')
+  })
+
+  test('cannot be published where they do not: only the wrong one is worked again, at once', () => {
+    const verdict = verdictOf([succeeded(0, [10, 110]), succeeded(1, [117, 210]), succeeded(2, [210, 310])])
+    assert.equal(verdict.kind, 'again')
+    assert.deepEqual(verdict.kind === 'again' && verdict.assignments, [
+      { partition: 1, start: 110, end: 210, exactStart: 110 },
+    ])
+    assert.equal(delayOf(verdict), 0)
+  })
+
+  test('cannot be published with more rejected records than are tolerated', () => {
+    const rejecting = done.map(one => ({
+      ...one,
+      report: { recordsRead: 1, recordsWritten: 0, outputs: [], ...one.report, recordsRejected: 1 },
+    }))
+    assert.equal(verdictOf(rejecting, { document: tolerant(3) }).kind, 'publish')
+    const verdict = verdictOf(rejecting, { document: tolerant(2) })
+    assert.equal(verdict.kind === 'giveUp' && verdict.failure.code, 'BAD_INPUT')
+  })
+
+  test('is empty where the file is, and published', () => {
+    assert.equal(verdictOf([], { document: documentOf(0) }).kind, 'publish')
+  })
+
+  test('cannot be settled while a partition has no record', () => {
+    assert.throws(() => verdictOf(done.slice(0, 2)), /1 partitions have no record/)
+  })
+})
+
+describe('a round with a failure', () => {
+  test('leads to another with only what failed', () => {
+    const verdict = afterFailures(['TEMPORARY'])
+    assert.deepEqual(verdict.kind === 'again' && verdict.assignments, [
+      { partition: 1, start: 110, end: 210 },
+    ])
+  })
+
+  test("keeps what was proven of a partition's start", () => {
+    const proven = { partition: 1, start: 110, end: 210, exactStart: 113 }
+    const verdict = afterFailures(['TEMPORARY'], { assignments: new Map([[1, proven]]) })
+    assert.deepEqual(verdict.kind === 'again' && verdict.assignments, [proven])
+  })
+
+  test('waits twice as long after each, with jitter from a half upwards, and a bound', () => {
+    const document = documentOf(3, pipelineOf({ retry: { attempts: 10, backoffSeconds: 30 } }))
+    const after = (times: number, random: number): number | undefined =>
+      delayOf(
+        afterFailures(
+          Array.from({ length: times }, () => 'TEMPORARY' as const),
+          { document, random },
+        ),
+      )
+    assert.deepEqual([after(1, 0), after(1, 1), after(2, 0), after(3, 0)], [15_000, 30_000, 30_000, 60_000])
+    assert.equal(after(9, 1), 15 * 60 * 1000)
+  })
+
+  test('does not wait where only the machine was taken', () => {
+    assert.equal(delayOf(afterFailures(['SPOT_RECLAIMED'])), 0)
+  })
+
+  test('gives up once the tries are used, and not before', () => {
+    assert.equal(afterFailures(['TEMPORARY', 'APPLICATION']).kind, 'again')
+    const verdict = afterFailures(['TEMPORARY', 'APPLICATION', 'TEMPORARY'])
+    assert.equal(verdict.kind === 'giveUp' && verdict.failure.code, 'TEMPORARY')
+    assert.match(verdict.kind === 'giveUp' ? verdict.failure.words : '', /partition 1: .*: because TEMPORARY/)
+  })
+
+  test('gives up at once where trying again cannot help', () => {
+    for (const code of ['BAD_INPUT', 'SOURCE_CHANGED', 'UNSCHEDULABLE', 'CANCELLED'] as const) {
+      const verdict = afterFailures([code])
+      assert.equal(verdict.kind === 'giveUp' && verdict.failure.code, code)
+    }
+  })
+
+  test('does not count reclaims and wrong cuts as tries', () => {
+    const free = Array.from({ length: 12 }, () => 'SPOT_RECLAIMED' as const)
+    assert.equal(afterFailures([...free, 'MISCUT', 'TEMPORARY']).kind, 'again')
+  })
+
+  test('does not count what a person has forgiven', () => {
+    const run = runOf({ round: 4, forgivenRound: 3 })
+    assert.equal(
+      afterFailures(['APPLICATION', 'APPLICATION', 'BAD_INPUT', 'TEMPORARY'], { run }).kind,
+      'again',
+    )
+  })
+
+  test('gives up after the last round there may be', () => {
+    const [before, last] = [roundsMax - 1, roundsMax].map(round => ({ run: runOf({ round }) }))
+    assert.equal(afterFailures(['SPOT_RECLAIMED'], before).kind, 'again')
+    const verdict = afterFailures(['SPOT_RECLAIMED'], last)
+    assert.equal(verdict.kind === 'giveUp' && verdict.failure.code, 'ROUNDS_EXHAUSTED')
+  })
+})
