@@ -12,6 +12,8 @@ import { environment } from '../../shared/config.ts'
 const root = path.join(import.meta.dirname, '..', '..')
 const installed = path.join(root, '.second-opinions')
 const moto = path.join(installed, 'venv', 'bin', 'moto_server')
+/** With pyarrow. */
+export const python = path.join(installed, 'venv', 'bin', 'python')
 const dynamodbLocal = path.join(installed, 'dynamodb-local')
 const versitygw = path.join(installed, 'bin', 'versitygw')
 
