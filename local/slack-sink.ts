@@ -1,5 +1,5 @@
 /** A small Slack on 127.0.0.1: takes what would have been said and keeps it, for people and tests to read. */
-import { createWriteStream, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
@@ -41,14 +41,12 @@ const requestBytesMax = 1024 * 1024
 export async function startSlackSink({ file, clock }: { file: string; clock: Clock }): Promise<SlackSink> {
   mkdirSync(path.dirname(file), { recursive: true })
   const kept = readKept(file)
-  const out = createWriteStream(file, { flags: 'a' })
+  const out = openSync(file, 'a')
   // Else a line that a kill cut short would spoil the next one too.
-  out.write('\n')
+  writeSync(out, '\n')
   const faults: SlackFault[] = []
-  const keep = async (message: SunkMessage): Promise<void> => {
-    await new Promise<void>((done, failed) =>
-      out.write(`${JSON.stringify(message)}\n`, error => (error ? failed(error) : done())),
-    )
+  const keep = (message: SunkMessage): void => {
+    writeSync(out, `${JSON.stringify(message)}\n`)
     kept.push(message)
   }
   const desk = { keep, faults, stamp: stampsOf(clock, kept), clock }
@@ -70,13 +68,13 @@ export async function startSlackSink({ file, clock }: { file: string; clock: Clo
     stop: async () => {
       server.closeAllConnections()
       await new Promise<void>(done => server.close(() => done()))
-      await new Promise<void>(done => out.end(done))
+      closeSync(out)
     },
   }
 }
 
 interface Desk {
-  keep: (message: SunkMessage) => Promise<void>
+  keep: (message: SunkMessage) => void
   faults: SlackFault[]
   stamp: () => string
   clock: Clock
@@ -102,7 +100,7 @@ async function answer(request: IncomingMessage, desk: Desk): Promise<Reply> {
   const message = messageFrom(body, via, desk)
   if (via !== 'webhook' && message.channel === '') return refused(via, 'channel_not_found')
   if (message.text === '' && message.blocks.length === 0) return refused(via, 'no_text')
-  await desk.keep(message)
+  desk.keep(message)
   if (via === 'webhook') return { status: 200, body: 'ok' }
   return ok({ channel: message.channel, ts: message.ts, message: { text: message.text } })
 }
