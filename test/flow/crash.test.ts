@@ -94,6 +94,17 @@ describe('a run of five partitions, one of them reclaimed and one failing once',
     }
   })
 
+  for (const by of ['partition', 'settle']) {
+    test(`needs no reconcile where ${by} dies at its last word and comes again`, async () => {
+      const { house: whole } = await play()
+      const last = whole.calls.findLastIndex(call => call.by === by)
+      assert.equal(whole.calls[last]?.name, 'bus.publish')
+      const { house, reconciles } = await play({ fault: (_, at) => (at === last ? 'before' : undefined) })
+      await assertWell(house)
+      assert.equal(reconciles, 0)
+    })
+  }
+
   for (const when of ['before', 'after'] as const) {
     for (const afterFault of ['again', 'lost'] as const) {
       const words = afterFault === 'again' ? 'comes again' : 'is lost for ever'

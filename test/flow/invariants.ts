@@ -104,6 +104,8 @@ export class Invariants {
     }
     this.#edge(name, runEdges, before.state, after.state)
     if (after.round < before.round) this.breach('Monotone', `${name} goes back to round ${after.round}`)
+    if (after.state === RunState.WAITING && before.state !== after.state && after.round === before.round)
+      this.breach('Monotone', `${name} waits for the round it was in`)
     if (after.round > before.round + 1) this.breach('Monotone', `${name} skips to round ${after.round}`)
     if (before.alertedAt !== undefined && after.alertedAt === undefined)
       this.breach('Said once', `${name} forgets that a person was alerted`)

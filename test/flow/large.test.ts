@@ -1,29 +1,46 @@
 /** Arrays as large as Batch takes them, and larger. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { MillraceError } from '../../shared/errors.ts'
 import { headBytesMax } from '../../shared/plan.ts'
 import type { ReadOptions } from '../../shared/ports.ts'
 import { RunState } from '../../shared/vocabulary.ts'
-import { assertWell, runOf, workedIn } from './endings.ts'
+import type { Delivery } from './deliveries.ts'
+import { assertWell, codesOf, runOf, workedIn } from './endings.ts'
 import type { Misfortune } from './fates.ts'
-import { MemoryHouse } from './memory-house.ts'
+import { type HouseOptions, MemoryHouse } from './memory-house.ts'
+import type { PortCall } from './port-calls.ts'
 import { linesOf, linesPipeline } from './settings.ts'
 
-const error = new MillraceError('TEMPORARY_FAILURE', 'the network hiccups')
+/** Every word of a child is lost: settle has to ask Batch. */
+function ofNoChild({ step, event }: Delivery): number {
+  const { detail } = event as { detail: { arrayProperties?: { index?: number } } }
+  return step === 'track' && detail.arrayProperties?.index !== undefined ? 0 : 1
+}
 
 /** Steps run through, outputs are only looked for by name: there are thousands. */
-async function playLarge(partitions: number, failing: number[] = []): Promise<MemoryHouse> {
-  const misfortunes: Misfortune[] = failing.map(partition => ({ partition, round: 1, kind: 'throws', error }))
+async function playLarge(
+  partitions: number,
+  failing: number[] = [],
+  copies: HouseOptions['copies'] = () => 1,
+  fault: HouseOptions['fault'] = () => undefined,
+): Promise<MemoryHouse> {
+  const misfortunes: Misfortune[] = failing.map(partition => ({
+    partition,
+    round: 1,
+    kind: 'dies',
+    end: { exitCode: 75 },
+  }))
   const house = new MemoryHouse({
     pipelines: [linesPipeline({ split: { partitionBytes: 12 } })],
     misfortunes,
+    copies,
+    fault,
     gated: false,
     withContent: false,
   })
   const lines = Array.from({ length: partitions }, (_, at) => `line ${at}`.padEnd(11, '.')).join('\n')
   const runId = await house.drop('text/large.txt', `${lines}\n`)
-  await house.untilEnded()
+  await house.untilEnded(1)
   const run = await runOf(house, runId)
   assert.deepEqual([run.state, run.totals?.recordsRead], [RunState.SUCCEEDED, partitions])
   await assertWell(house)
@@ -45,15 +62,24 @@ describe('a run', () => {
     })
   }
 
-  test('of 12,345 partitions with failures in both arrays works again exactly those, in order', async () => {
+  test('of 12,345 partitions with failures in both arrays works again exactly those', async () => {
     const failing = [0, 999, 1000, 9_999, 10_000, 12_344]
-    const house = await playLarge(12_345, failing)
+    const house = await playLarge(12_345, failing, ofNoChild)
     assert.deepEqual(sizesOf(house), [10_000, 2_345, failing.length])
     assert.deepEqual(
       workedIn(house, 2).toSorted((a, b) => a - b),
       failing,
     )
     assert.equal(workedIn(house, 1).length, 12_345)
+    const [{ runId = '' } = {}] = house.ports.certificates
+    for (const partition of failing) assert.deepEqual(await codesOf(house, runId, partition), ['TEMPORARY'])
+  })
+
+  test('of 10,001 partitions whose submit died between its two jobs goes on with the second', async () => {
+    let jobs = 0
+    const fault = ({ name }: PortCall) => (name === 'jobs.submit' && ++jobs === 2 ? 'before' : undefined)
+    const house = await playLarge(10_001, [], () => 1, fault)
+    assert.deepEqual(sizesOf(house), [10_000, 1])
   })
 })
 

@@ -3,11 +3,13 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { MillraceError } from '../../shared/errors.ts'
 import type { FailureCode } from '../../shared/failure.ts'
-import { fromItem, type RoundRecord, recordKeys } from '../../shared/records.ts'
-import { EventType, RunState } from '../../shared/vocabulary.ts'
-import { assertWell, codesOf, workedIn } from './endings.ts'
+import type { OwnEvent } from '../../shared/ports.ts'
+import { type RoundRecord, recordKeys } from '../../shared/records.ts'
+import { ownSource, RoundState, RunState } from '../../shared/vocabulary.ts'
+import { assertWell, codesOf, partitionOf, workedIn } from './endings.ts'
 import type { Fate, Misfortune } from './fates.ts'
 import { MemoryHouse } from './memory-house.ts'
+import type { PortCall } from './port-calls.ts'
 import { linesOf, linesPipeline, play } from './settings.ts'
 
 const temporary = new MillraceError('TEMPORARY_FAILURE', 'the network hiccups')
@@ -46,6 +48,22 @@ describe('a partition that failed', () => {
     })
   }
 
+  test('cannot end its round while others of it are at work', async () => {
+    const misfortunes: Misfortune[] = [
+      { partition: 0, round: 1, kind: 'dies', end: { exitCode: 1 } },
+      { partition: 1, round: 1, kind: 'lingers' },
+    ]
+    const house = new MemoryHouse({ pipelines: [linesPipeline()], misfortunes })
+    const runId = await house.drop('text/a.txt', linesOf(3))
+    await house.untilQuiet()
+    await house.reconcile()
+    assert.equal((await house.ports.records.get(recordKeys.round(runId, 1)))?.state, RoundState.RUNNING)
+    await house.children.letIdleGo()
+    await house.untilEnded()
+    assert.deepEqual(workedIn(house, 2), [0])
+    await assertWell(house)
+  })
+
   test('in an array of one is worked again as a plain job', async () => {
     const { house, run } = await play([{ partition: 0, round: 1, kind: 'throws', error: temporary }])
     assert.equal(run.state, RunState.SUCCEEDED)
@@ -57,26 +75,44 @@ describe('a partition that failed', () => {
   })
 
   test('is not submitted again before its wait is over, even if its event comes at once', async () => {
-    const early = new MemoryHouse({
+    const early: PortCall[] = []
+    const house: MemoryHouse = new MemoryHouse({
       pipelines: [linesPipeline()],
       misfortunes: [{ partition: 1, round: 1, kind: 'throws', error: temporary }],
-      holds: ({ step, event }) =>
-        step === 'settle' && (event as { detail: { round: number } }).detail.round === 1,
+      fault: call => {
+        if (call.name !== 'bus.publishAt' || early.push(call) > 1) return undefined
+        const { type, detail } = call.subject as OwnEvent
+        house.deliveries.enqueue('submit', { source: ownSource, 'detail-type': type, detail })
+        return undefined
+      },
     })
-    const runId = await early.drop('text/a.txt', linesOf(2))
-    await early.untilQuiet()
-    early.deliveries.stopHolding()
-    const before = early.ports.clock.now()
-    const detail = { runId, pipeline: 'text', round: 2 }
-    const due = { source: 'millrace', 'detail-type': EventType.roundDue, detail }
-    for (let copy = 0; copy < 3; copy++) early.deliveries.enqueue('submit', due)
-    await early.untilEnded(1)
-    const round = fromItem<RoundRecord>(
-      (await early.ports.records.get(recordKeys.round(runId, 2))) ?? { pk: '', sk: '' },
+    const before = house.ports.clock.now()
+    const runId = await house.drop('text/a.txt', linesOf(2))
+    await house.untilEnded()
+    assert.ok(early.length > 1, 'whoever comes early asks for another call')
+    const item = await house.ports.records.get(recordKeys.round(runId, 2))
+    const { dueAt = 0, claimedAt = 0 } = (item ?? {}) as Partial<RoundRecord>
+    assert.ok(dueAt >= before + 15_000 && dueAt <= before + 30_000)
+    assert.ok(claimedAt >= dueAt)
+    await assertWell(house)
+  })
+
+  test('is found by its place among the failed, where only Batch knows that it failed again', async () => {
+    const end = { exitCode: 75 }
+    const died = (partition: number, round: number): Misfortune => ({ partition, round, kind: 'dies', end })
+    const { house, runId, run } = await play([died(1, 1), died(3, 1), died(3, 2)])
+    assert.deepEqual([run.state, run.round], [RunState.SUCCEEDED, 3])
+    const { failures = [] } = await partitionOf(house, runId, 3)
+    const jobs = house.ports.jobs.submitted().map(({ jobId }) => jobId)
+    assert.deepEqual(
+      failures.map(({ code, jobId }) => [code, jobId]),
+      [
+        ['TEMPORARY', `${jobs[0]}:3`],
+        ['TEMPORARY', `${jobs[1]}:1`],
+      ],
     )
-    assert.ok(round.dueAt >= before + 15_000 && round.dueAt <= before + 30_000)
-    assert.ok((round.claimedAt ?? 0) >= round.dueAt)
-    await assertWell(early)
+    assert.deepEqual(await codesOf(house, runId, 1), ['TEMPORARY'])
+    await assertWell(house)
   })
 
   test('may not fail more often than the pipeline allows', async () => {

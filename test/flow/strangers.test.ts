@@ -1,11 +1,14 @@
 /** Events of others, of long ago, and of no known shape. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { track } from '../../functions/track.ts'
 import type { MillraceError } from '../../shared/errors.ts'
 import { recordKeys } from '../../shared/records.ts'
 import { EventType, JobStatus, ownSource } from '../../shared/vocabulary.ts'
-import { assertWell } from './endings.ts'
+import { claim } from '../../worker/claim.ts'
+import { assertWell, codesOf, partitionOf } from './endings.ts'
 import { MemoryHouse } from './memory-house.ts'
+import { person } from './port-calls.ts'
 import { linesOf, linesPipeline } from './settings.ts'
 
 function open(): MemoryHouse {
@@ -35,6 +38,21 @@ describe('an event that is not for us', () => {
     await house.untilQuiet()
     assert.deepEqual(await house.ports.records.get(recordKeys.round(runId, 1)), before)
     await assertWell(house)
+  })
+
+  test('cannot fail a partition that another job of the same round holds', async () => {
+    const house = new MemoryHouse({ pipelines: [linesPipeline()], slots: 0 })
+    const runId = await house.drop('text/a.txt', linesOf(1))
+    await house.untilQuiet()
+    const mine = { runId, round: 1, chunk: 0, index: 0, jobId: 'mine', jobAttempt: 1, memoryMiB: 1, vcpus: 1 }
+    await claim({ records: house.ports.records, clock: house.ports.clock, child: mine, partition: 0 })
+    const before = await partitionOf(house, runId, 0)
+    const { source, ...event } = tied(runId)
+    const failed = (jobId: string) => ({ source, ...event, detail: { ...event.detail, jobId } })
+    await track(house.worldOf(person), failed('theirs'))
+    assert.deepEqual(await partitionOf(house, runId, 0), before)
+    await track(house.worldOf(person), failed('mine'))
+    assert.deepEqual(await codesOf(house, runId, 0), ['UNKNOWN'])
   })
 
   test('is let pass by submit and settle: a round long over, or of an unknown run', async () => {
