@@ -1,5 +1,6 @@
 /** A run reached a state worth words: Slack, once. */
 import { isoTime } from '../shared/clock.ts'
+import { isError } from '../shared/errors.ts'
 import { parseOwnEvent } from '../shared/events.ts'
 import { isOpen } from '../shared/lifecycle.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
@@ -58,9 +59,18 @@ async function tell(
 ): Promise<NonNullable<RunRecord['thread']>> {
   const words = runMessage(run, occasion, await detailsOf(world, run), world.clock.now())
   const channel = run.thread?.channel ?? rules.slack ?? ''
-  const posted = await world.chat.post({ ...words, channel })
+  const posted = await world.chat.post({ ...words, channel }).catch(error => unclaim(world, run, error))
   world.log.info('told', { runId: run.runId, occasion, channel })
   return run.thread ?? { channel, ...posted }
+}
+
+/** Slack said no, so nothing was said: the next try need not wait for the lease. Always throws. */
+async function unclaim(world: World, run: RunRecord, error: unknown): Promise<never> {
+  if (isError(error, 'CHAT_REFUSED') || isError(error, 'THROTTLED')) {
+    const mine = [{ tellingAt: { is: run.tellingAt ?? 0 } }]
+    await world.records.update(recordKeys.run(run.runId), { remove: ['tellingAt'] }, mine)
+  }
+  throw error
 }
 
 /** Said, or not worth saying: either way the run is done and leaves the index of open runs. */

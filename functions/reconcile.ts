@@ -3,7 +3,7 @@
 import { epochMs } from '../shared/clock.ts'
 import { terminalJob } from '../shared/events.ts'
 import { isOpen } from '../shared/lifecycle.ts'
-import { fromItem, type RoundRecord, type RunRecord } from '../shared/records.ts'
+import { fromItem, type RoundRecord, type RunRecord, recordKeys } from '../shared/records.ts'
 import { EventType, JobStatus, RoundState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { eventDoor } from './doorway/doors.ts'
@@ -11,8 +11,13 @@ import { announce, chunksOf, closeRound, endChunk, loadRound, publishRoundDue } 
 
 /** Younger than this, an event is under way rather than lost. */
 export const reconcileGraceMs = 60 * 1000
-/** A job younger than this may not be shown by DescribeJobs yet; submitting all of a round takes less. */
-const jobsShownAfterMs = 2 * 60 * 1000
+/**
+ * A job that DescribeJobs does not show is either too new or long gone: new ones lag by seconds or minutes, ended
+ * ones stay for about a day at least. In between, half a day.
+ */
+export const jobsForgottenAfterMs = 12 * 60 * 60 * 1000
+/** Slack may be down or its channel wrong for a while; beyond this, trying every 5 minutes helps nobody. */
+export const tellWithinMs = 7 * 24 * 60 * 60 * 1000
 const pagesMax = 100
 const describedMax = 100
 
@@ -47,18 +52,24 @@ async function nudgeSafely(world: World, run: RunRecord): Promise<void> {
 async function nudge(world: World, run: RunRecord): Promise<void> {
   const quietMs = world.clock.now() - epochMs(run.updatedAt)
   if (quietMs < reconcileGraceMs) return
-  if (!isOpen(run.state)) return announce(world, run)
+  if (!isOpen(run.state)) return quietMs < tellWithinMs ? announce(world, run) : forget(world, run)
   const record = await loadRound(world, run.runId, run.round)
   if (!record) return world.log.error('an open run without its round', { runId: run.runId, round: run.round })
-  const submittedMs = world.clock.now() - (record.claimedAt ?? 0)
-  if (record.state === RoundState.RUNNING && submittedMs >= jobsShownAfterMs) {
-    await lookAtJobs(world, run, record)
-  }
+  if (record.state === RoundState.RUNNING) await lookAtJobs(world, run, record)
   if (record.state === RoundState.ENDED) {
     const { runId, pipeline, round } = run
     return world.bus.publish({ type: EventType.roundEnded, detail: { runId, pipeline, round } })
   }
   if (record.dueAt + reconcileGraceMs < world.clock.now()) await publishRoundDue(world, run, record.dueAt)
+}
+
+async function forget(world: World, run: RunRecord): Promise<void> {
+  world.log.error('nobody could be told of this run; it is no longer tried', {
+    runId: run.runId,
+    state: run.state,
+  })
+  const still = [{ state: { is: run.state }, round: { is: run.round } }]
+  await world.records.update(recordKeys.run(run.runId), { remove: ['open', 'openSk'] }, still)
 }
 
 /** Jobs that Batch says are terminal, or has forgotten, have ended: settle finds out how. */
@@ -67,13 +78,14 @@ async function lookAtJobs(world: World, run: RunRecord, record: RoundRecord): Pr
     chunk => record[`end${chunk}`] === undefined,
   )
   if (waiting.length === 0) return closeRound(world, run.pipeline, record)
+  const gone = world.clock.now() - (record.claimedAt ?? 0) >= jobsForgottenAfterMs
   for (let first = 0; first < waiting.length; first += describedMax) {
     const chunks = waiting.slice(first, first + describedMax)
     const ids = chunks.flatMap(chunk => record[`job${chunk}`] ?? [])
     const jobs = new Map((await world.jobs.describe(ids)).map(job => [job.jobId, job]))
     for (const chunk of chunks) {
-      const status = jobs.get(record[`job${chunk}`] ?? '')?.status ?? JobStatus.FAILED
-      if (!terminalJob(status)) continue
+      const status = jobs.get(record[`job${chunk}`] ?? '')?.status ?? (gone ? JobStatus.FAILED : undefined)
+      if (status === undefined || !terminalJob(status)) continue
       await endChunk(world, run.pipeline, { runId: run.runId, round: run.round, chunk }, status)
     }
   }

@@ -30,6 +30,7 @@ export async function submit(world: World, event: unknown): Promise<void> {
   if (!run || !record || run.round !== round) return world.log.info('not the newest round', { runId, round })
   if (record.dueAt > world.clock.now()) return publishRoundDue(world, run, record.dueAt)
   const claimed = await claimRound(world, run, record)
+  if (!claimed) await comeBack(world, run, record)
   if (claimed) await submitChunks(world, run, claimed, record.state === RoundState.SUBMITTING)
   await finishSubmit(world, run)
 }
@@ -51,6 +52,12 @@ async function claimRound(
     ],
   )
   return outcome.ok ? fromItem<RoundRecord>(outcome.item) : undefined
+}
+
+/** Another submit holds the round, or has died with it: this event must not be the last one to look. */
+async function comeBack(world: World, run: RunRecord, record: RoundRecord): Promise<void> {
+  if (record.state !== RoundState.SUBMITTING) return
+  await publishRoundDue(world, run, (record.claimedAt ?? 0) + submitLeaseMs)
 }
 
 async function submitChunks(

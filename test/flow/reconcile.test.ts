@@ -1,6 +1,7 @@
 /** Every five minutes: what was lost is found, and what is under way is left alone. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { jobsForgottenAfterMs } from '../../functions/reconcile.ts'
 import { scheduledEvent } from '../../local/events/envelope.ts'
 import type { RecordKey } from '../../shared/table.ts'
 import { RunState } from '../../shared/vocabulary.ts'
@@ -62,6 +63,7 @@ describe('reconcile', () => {
     const runId = await house.drop('text/a.txt', linesOf(3))
     await house.untilQuiet()
     for (const { jobId } of house.ports.jobs.submitted()) house.ports.jobs.forget(jobId)
+    await house.moveTo(house.ports.clock.now() + jobsForgottenAfterMs)
     await house.untilEnded(2)
     const run = await runOf(house, runId)
     assert.deepEqual([run.state, run.round], [RunState.SUCCEEDED, 2])
