@@ -10,6 +10,7 @@ import { literal, name } from './text.ts'
 
 /** DuckDB's own default, said: readers skip and parallelise by row group. */
 const rowGroupRows = 122_880
+const resultView = '__millrace_result'
 
 export interface WrittenFile {
   file: string
@@ -32,10 +33,10 @@ export async function writeParquet(
   const options = ['FORMAT parquet', 'COMPRESSION zstd', `ROW_GROUP_SIZE ${rowGroupRows}`]
   if (partitionBy.length > 0)
     options.push(`PARTITION_BY (${partitionBy.map(name).join(', ')}), OVERWRITE_OR_IGNORE`)
-  // The newlines end a comment at the end of the user's SQL, and keep the line numbers of DuckDB's errors.
-  const [[copied] = []] = await session.rows(
-    `COPY (${withoutSemicolon(sql)}\n) TO ${literal(target)} (${options.join(', ')})`,
-  )
+  // As a view, the user's SQL may end in a semicolon and comments: there is nothing behind it to be swallowed.
+  await session.run(`CREATE TEMP VIEW ${resultView} AS ${sql}`)
+  const copy = `COPY (FROM ${resultView}) TO ${literal(target)} (${options.join(', ')})`
+  const [[copied] = []] = await session.rows(copy)
   const files = await listFiles(session, scratch.out)
   const records = files.reduce((sum, file) => sum + file.records, 0)
   if (records !== Number(copied)) {
@@ -47,6 +48,9 @@ export async function writeParquet(
   return files.filter(file => file.records > 0)
 }
 
+/** All that the binding says of SQL that is empty, or comments only. */
+const saidOfNothing = 'Error in native callback'
+
 async function refuseOtherThanSelect(session: Session, sql: string): Promise<void> {
   let type: StatementType
   try {
@@ -54,16 +58,12 @@ async function refuseOtherThanSelect(session: Session, sql: string): Promise<voi
     if (statements.count !== 1) throw new Error(`it has ${statements.count} statements`)
     type = (await statements.prepare(0)).statementType
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause)
+    const said = cause instanceof Error ? cause.message : String(cause)
+    const message = said === saidOfNothing ? 'it has no statement' : said
     throw new MillraceError('WORK_FAILED', `The SQL does not run: ${message}`, { cause })
   }
   if (type === StatementType.SELECT) return
   throw new MillraceError('WORK_FAILED', 'The SQL is no SELECT', { remedy: 'Write one SELECT over `input`.' })
-}
-
-/** A comment may follow the semicolon; one statement it is, as was checked. */
-function withoutSemicolon(sql: string): string {
-  return sql.replace(/;\s*$/, '')
 }
 
 async function listFiles(session: Session, out: string): Promise<WrittenFile[]> {
