@@ -95,6 +95,8 @@ export interface WorkedOptions {
   records?: Records
   signal?: AbortSignal
   memoryMiB?: number
+  /** Called as each line of the log is written; the worker waits meanwhile. */
+  onLine?: (message: unknown, scratch: string) => void
 }
 
 /** Runs one worker. `left`: what it left in the scratch folder's parent. */
@@ -119,7 +121,10 @@ export async function worked(given: Given, options: WorkedOptions = {}) {
     }
     const exitCode = await work(ports, environment, {
       config: { buckets },
-      write: line => lines.push(line),
+      write: line => {
+        lines.push(line)
+        options.onLine?.(JSON.parse(line).message, scratch)
+      },
       ...(options.signal ? { signal: options.signal } : {}),
     })
     const left = await readdir(scratch)

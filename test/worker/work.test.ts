@@ -159,6 +159,30 @@ test('where nobody knows whether the report was written, its outputs stay and th
   assert.equal((await outputs(given)).length, 1)
 })
 
+test('where the failure cannot be written, the log says so and the exit asks for another try', async () => {
+  const given = await givenRun({ text, sql: 'SELECT nothing FROM input' })
+  const records = withUpdate(given, async (key, change, guard) => {
+    if (change.set?.state === PartitionState.FAILED) throw new MillraceError('TEMPORARY_FAILURE', 'no answer')
+    return given.records.update(key, change, guard)
+  })
+  const { exitCode, partition, log, left } = await worked(given, { records })
+  assert.deepEqual([exitCode, partition?.state, left], [75, PartitionState.RUNNING, []])
+  const [failed, unwritten] = log.slice(-2)
+  assert.deepEqual([failed?.message, failed?.code], ['failed', 'APPLICATION'])
+  assert.deepEqual([unwritten?.level, unwritten?.message], ['ERROR', 'the last word could not be written'])
+  assert.match(String(unwritten?.error), /no answer/)
+})
+
+test('a failure of an attempt that was overtaken is no failure of its partition', async () => {
+  const given = await givenRun({ text, sql: 'SELECT nothing FROM input' })
+  const records = withUpdate(given, async (key, change, guard) => {
+    if (change.set?.state === PartitionState.FAILED) await given.records.update(key, { add: { fence: 1 } })
+    return given.records.update(key, change, guard)
+  })
+  const { exitCode, partition } = await worked(given, { records })
+  assert.deepEqual([exitCode, partition?.state, partition?.failures], [0, PartitionState.RUNNING, undefined])
+})
+
 test('more rejects than tolerated fail the partition as bad input, with every reject kept', async () => {
   const given = await givenRun({ text: 'a,b\n1,2\n3\n4,5,6\n', rejectedRecords: 1 })
   const { exitCode, partition } = await worked(given)

@@ -9,6 +9,8 @@ import type { Rejects } from './rejects.ts'
 import { recordsPerMark, type Spool } from './spool.ts'
 import { readUnits, type Unit, type UnitsEnd } from './units.ts'
 
+export const recordBytesMax = 256 * 1024 * 1024
+
 export interface PartitionSource {
   objects: Objects
   run: RunDocument
@@ -98,7 +100,7 @@ function requestOf({ objects, run, format, signal }: PartitionSource, assignment
   const { source, dataStart } = run
   const { guesses } = format
   const scanner = (sample?: Buffer) => format.scanner(sample)
-  return { objects, source, dataStart, assignment, scanner, guesses, signal }
+  return { objects, source, dataStart, assignment, scanner, guesses, recordBytesMax, signal }
 }
 
 function isBlank({ begin, line }: Unit, format: RecordFormat): boolean {

@@ -12,8 +12,6 @@ import { sampleBytesMax } from './guess.ts'
 import type { Scanner } from './lines.ts'
 import { Window } from './window.ts'
 
-export const recordBytesMax = 256 * 1024 * 1024
-
 /** bytes[begin, line.contentEnd) of the window, at `offset` in the source. Valid during the call only. */
 export interface Unit {
   window: Window
@@ -30,6 +28,8 @@ export interface UnitsRequest {
   /** Given a sample where the scanner must guess whether the byte before the cut is inside quotes. */
   scanner: (sample?: Buffer) => Scanner
   guesses: boolean
+  /** A longer record ends the reading; looked at after each chunk. */
+  recordBytesMax: number
   signal?: AbortSignal | undefined
 }
 
@@ -151,6 +151,7 @@ class Reading {
 
   #forget(): void {
     const kept = this.#first === undefined ? this.#scanned : this.#begin
+    const { recordBytesMax } = this.#request
     if (this.window.length - kept > recordBytesMax) {
       throw new MillraceError(
         'BAD_INPUT',
