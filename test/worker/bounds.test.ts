@@ -9,6 +9,7 @@ import { isError } from '../../shared/errors.ts'
 import { createMemoryObjects } from '../../shared/memory/objects.ts'
 import type { Objects } from '../../shared/ports.ts'
 import { PartitionState } from '../../shared/vocabulary.ts'
+import { memoryLimitMiB } from '../../worker/duckdb/session.ts'
 import { formatOf } from '../../worker/read/format.ts'
 import { readUnits } from '../../worker/read/units.ts'
 import { buckets, givenRun, rejectsOf, runId, worked } from './given.ts'
@@ -136,5 +137,12 @@ describe('A record', () => {
     await assert.rejects(cut(`a\n1\n2\n${long}\n`, { bytesMax: 100 }), tooLong(6))
     await assert.rejects(cut(`a\n1\n"${long}`, { bytesMax: 100 }), tooLong(4))
     await assert.rejects(cut(`1\n${long}\n`, { format: 'lines', bytesMax: 100 }), tooLong(2))
+  })
+})
+
+describe('DuckDB', () => {
+  it('is given 60 % of the memory, and never what the rest of the process needs', () => {
+    assert.deepEqual([512, 1024, 2048].map(memoryLimitMiB), [224, 614, 1228])
+    assert.equal(memoryLimitMiB(256), 64)
   })
 })

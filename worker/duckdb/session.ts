@@ -4,8 +4,15 @@ import { type ErrorCode, MillraceError } from '../../shared/errors.ts'
 import type { Scratch } from '../scratch.ts'
 import { literal } from './text.ts'
 
-/** Of the container's memory; the rest is Node, the read window and what DuckDB does not count. */
+/**
+ * What DuckDB may count as its own, of a job's `memoryMiB`: a share, and never what the rest of the process needs.
+ * That rest, measured on partitions of 100 MB: Node with both libraries, the read window (0.5 MiB, more only for a
+ * longer record: up to three times its length) and the spool's buffer (1 MiB) are 130 MiB when all is read; what
+ * DuckDB does not count (Parquet's pages, memory freed and not given back) came to 60 to 150 MiB, and to 250 MiB
+ * where the SQL sorts, which is more than a job of 512 MiB has.
+ */
 const memoryShare = 0.6
+const besideDuckDbMiB = 288
 
 export interface Session {
   /** Errors: `code` (default WORK_FAILED), OUT_OF_MEMORY, STOPPED; DuckDB's own words in the message. */
@@ -25,7 +32,7 @@ export interface SessionOptions {
 export async function openSession({ scratch, memoryMiB, vcpus, signal }: SessionOptions): Promise<Session> {
   const instance = await DuckDBInstance.create(':memory:', {
     threads: String(vcpus),
-    memory_limit: `${Math.floor(memoryMiB * memoryShare)}MiB`,
+    memory_limit: `${memoryLimitMiB(memoryMiB)}MiB`,
     temp_directory: scratch.spill,
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
@@ -50,6 +57,11 @@ export async function openSession({ scratch, memoryMiB, vcpus, signal }: Session
       instance.closeSync()
     },
   }
+}
+
+export function memoryLimitMiB(memoryMiB: number): number {
+  const left = Math.max(memoryMiB - besideDuckDbMiB, memoryMiB / 4)
+  return Math.floor(Math.min(memoryMiB * memoryShare, left))
 }
 
 /** DuckDB's errors carry their kind as the message's first words. */
