@@ -13,6 +13,7 @@ import { type Child, childFrom } from './child.ts'
 import { claim, type Finished, fail, type Held, succeed } from './claim.ts'
 import { endingOf } from './ending.ts'
 import { createLog, type WorkerLog } from './log.ts'
+import { peakRssMiB } from './peak.ts'
 import { openScratch } from './scratch.ts'
 
 export interface WorkOptions {
@@ -103,8 +104,8 @@ async function attempt(
     if (finished === 'fenced off') await removeOutputs(life, outputs)
     if (finished === 'unknown') return exitCodes.temporary
     const { recordsRead, recordsWritten, recordsRejected } = report
-    const peakRssMiB = Math.round(process.resourceUsage().maxRSS / 1024)
-    log.info('finished', { finished, recordsRead, recordsWritten, recordsRejected, peakRssMiB })
+    const counts = { recordsRead, recordsWritten, recordsRejected }
+    log.info('finished', { finished, ...counts, peakRssMiB: peakRssMiB() })
     return exitCodes.done
   } catch (error) {
     if (options.signal?.aborted || isError(error, 'STOPPED')) return await stopped(life, outputs)

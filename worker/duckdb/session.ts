@@ -7,9 +7,9 @@ import { literal } from './text.ts'
 /**
  * What DuckDB may count as its own, of a job's `memoryMiB`: a share, and never what the rest of the process needs.
  * That rest, measured on partitions of 100 MB: Node with both libraries, the read window (0.5 MiB, more only for a
- * longer record: up to three times its length) and the spool's buffer (1 MiB) are 130 MiB when all is read; what
- * DuckDB does not count (Parquet's pages, memory freed and not given back) came to 60 to 150 MiB, and to 250 MiB
- * where the SQL sorts, which is more than a job of 512 MiB has.
+ * longer record: up to three times its length) and the spool's buffer (1 MiB) are 130 MiB when all is read. What
+ * DuckDB does not count (Parquet's pages, memory freed and not given back) is 60 to 150 MiB as a rule; with wide
+ * text, or where the SQL sorts, up to 260 MiB were seen at times: more than a job of 512 MiB has.
  */
 const memoryShare = 0.6
 const besideDuckDbMiB = 288
