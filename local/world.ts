@@ -7,6 +7,7 @@ import path from 'node:path'
 import { systemClock } from '../shared/clock.ts'
 import { type Config, environment } from '../shared/config.ts'
 import { MillraceError } from '../shared/errors.ts'
+import { silentLog } from '../shared/log.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
 import type { Bus, Chat, Clock, Jobs, Log } from '../shared/ports.ts'
 import type { World } from '../shared/world.ts'
@@ -38,7 +39,7 @@ export interface LocalWorldOptions {
 
 /** Errors: none at once; `jobs` and `chat` say NOT_FOUND where no stack is up on the data folder. */
 export async function openLocalWorld(config: Config, options: LocalWorldOptions = {}): Promise<LocalWorld> {
-  const { pipelines = [], log = silent, clock = systemClock } = options
+  const { pipelines = [], log = silentLog, clock = systemClock } = options
   mkdirSync(config.dataDir, { recursive: true })
   const sending = deliveryOf(config, clock, options.delivery)
   const records = openLocalRecords(path.join(config.dataDir, 'records.db'))
@@ -76,8 +77,6 @@ export async function openLocalWorld(config: Config, options: LocalWorldOptions 
 function faultOf(name: string | undefined): { fault?: 'slow-down' } {
   return name === 'slow-down' ? { fault: name } : {}
 }
-
-const silent: Log = { info: () => {}, warn: () => {}, error: () => {} }
 
 interface Sending {
   open(): Promise<Delivery>
