@@ -3,7 +3,9 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { loadPipelines } from '../local/pipelines.ts'
 import { MillraceError } from '../shared/errors.ts'
-import { cut, headBytesMax, planRun, runIdOf } from '../shared/plan.ts'
+import { isRefusal } from '../shared/plan/refusal.ts'
+import { cut, headBytesMax, type Look, planRun, runIdOf } from '../shared/plan.ts'
+import type { ByteRange } from '../shared/ports.ts'
 import { choosePipeline } from './drop.ts'
 import type { GlobalOptions } from './options.ts'
 import { bytesText, countText, tableText } from './words.ts'
@@ -18,11 +20,11 @@ export interface PlanOptions extends GlobalOptions {
 /** @returns 0, or 1 where the file would be REFUSED */
 export async function planFile(file: string, options: PlanOptions): Promise<number> {
   const pipeline = choosePipeline(await loadPipelines(options.pipelinesDir), options.pipeline)
-  const { bytes, head } = readHeadOf(file)
-  const source = { bucket: 'drops', key: `${pipeline.source.prefix}${basename(file)}`, bytes, etag: '' }
-  const runId = runIdOf(pipeline.name, source, 'plan')
-  const plan = planRun(runId, pipeline, source, head, options.partitionBytes)
-  if ('code' in plan) {
+  const look = lookAtFile(file, `${pipeline.source.prefix}${basename(file)}`)
+  const { source } = look
+  const { bytes } = source
+  const plan = await planRun(runIdOf(pipeline.name, source, 'plan'), pipeline, look, options.partitionBytes)
+  if (isRefusal(plan)) {
     process.stdout.write(options.json ? `${JSON.stringify({ refused: plan })}\n` : refusalText(plan))
     return 1
   }
@@ -42,22 +44,41 @@ export async function planFile(file: string, options: PlanOptions): Promise<numb
   return 0
 }
 
-function readHeadOf(file: string): { bytes: number; head: Buffer } {
+/** Errors: NOT_FOUND. */
+export function lookAtFile(file: string, key: string): Look {
+  const source = { bucket: 'drops', key, bytes: sizeOf(file), etag: '' }
+  const read = (range: ByteRange): Buffer => readFileRange(file, range)
+  const head = read({ start: 0, end: Math.min(source.bytes, headBytesMax) })
+  return { source, head, read: async range => read(range) }
+}
+
+function sizeOf(file: string): number {
   try {
-    const { size } = statSync(file)
-    const head = Buffer.alloc(Math.min(size, headBytesMax))
+    return statSync(file).size
+  } catch (cause) {
+    throw unreadable(file, cause)
+  }
+}
+
+function readFileRange(file: string, { start, end }: ByteRange): Buffer {
+  try {
     const opened = openSync(file, 'r')
     try {
-      return { bytes: size, head: head.subarray(0, readSync(opened, head)) }
+      const bytes = Buffer.alloc(Math.max(0, end - start))
+      return bytes.subarray(0, readSync(opened, bytes, 0, bytes.length, start))
     } finally {
       closeSync(opened)
     }
   } catch (cause) {
-    throw new MillraceError('NOT_FOUND', `Cannot read ${file}`, {
-      cause,
-      remedy: 'Give the path of a file that exists.',
-    })
+    throw unreadable(file, cause)
   }
+}
+
+function unreadable(file: string, cause: unknown): MillraceError {
+  return new MillraceError('NOT_FOUND', `Cannot read ${file}`, {
+    cause,
+    remedy: 'Give the path of a file that exists.',
+  })
 }
 
 function refusalText(refused: { code: string; words: string; remedy: string }): string {

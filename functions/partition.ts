@@ -5,14 +5,15 @@ import { stateKeys } from '../shared/documents.ts'
 import { isError } from '../shared/errors.ts'
 import { type Drop, parseObjectCreated } from '../shared/events.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
-import { firstRound, headBytesMax, pipelineFor, planRun, type Refusal, runIdOf } from '../shared/plan.ts'
+import { isRefusal, type Refusal } from '../shared/plan/refusal.ts'
+import { firstRound, pipelineFor, planRun, runIdOf } from '../shared/plan.ts'
 import { type RunRecord, recordKeys, runIndexes, type SourceRecord, toItem } from '../shared/records.ts'
 import { RunState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { queueDoor } from './doorway/doors.ts'
 import { readDocument, writeOnce } from './steps/documents.ts'
 import { announce, loadRun, openRound, publishRoundDue } from './steps/rounds.ts'
-import { earlierLoad, readHead } from './steps/sources.ts'
+import { earlierLoad, lookAt } from './steps/sources.ts'
 
 export const handler = queueDoor('partition', partition)
 
@@ -42,9 +43,9 @@ async function planDrop(
   drop: Drop,
 ): Promise<RunDocument | Refusal> {
   try {
-    const { head, partitionBytes } = await readHead(world, drop.source, headBytesMax)
-    const plan = planRun(runId, pipeline, drop.source, head, partitionBytes)
-    return 'code' in plan ? plan : freeze(world, plan)
+    const { look, partitionBytes } = await lookAt(world, drop.source)
+    const plan = await planRun(runId, pipeline, look, partitionBytes)
+    return isRefusal(plan) ? plan : await freeze(world, plan)
   } catch (error) {
     if (!isError(error, 'SOURCE_CHANGED')) throw error
     return { code: error.code, words: error.message, remedy: error.remedy ?? '' }
@@ -64,7 +65,7 @@ async function register(
   drop: Drop,
   plan: RunDocument | Refusal,
 ): Promise<void> {
-  const refused = 'code' in plan
+  const refused = isRefusal(plan)
   if (!refused) await openRound(world, runId, firstRound(plan), 1, world.clock.now())
   const run = runRecord(runId, pipeline.name, drop, plan, isoTime(world.clock.now()))
   // Before the run: once that is there, a repeated event looks no further.
@@ -89,7 +90,7 @@ function runRecord(
     source,
     createdAt: now,
     updatedAt: now,
-    ...('code' in plan
+    ...(isRefusal(plan)
       ? { ...refused, partitions: 0, failure: plan }
       : { ...planned, partitions: plan.partitions }),
   }

@@ -1,15 +1,16 @@
 /** The proof that nothing was lost, and the one document that makes a run's output official. Pure. */
 
-import type { Assignment, RunDocument } from './documents.ts'
-import { cut } from './plan.ts'
-import type { ByteRange } from './ports.ts'
-import type { Failure, OutputObject, PartitionRecord, SourceObject } from './records.ts'
+import type { RunDocument } from './documents.ts'
+import type { Layout } from './layout.ts'
+import type { Failure, OutputObject, PartitionRecord, SourceObject, SourceRange } from './records.ts'
 import { PartitionState } from './vocabulary.ts'
 
 export interface CertifiedPartition {
   partition: number
   /** Bytes of the source it really read; `null` where no record begins in its planned range. */
   range: [start: number, end: number] | null
+  /** In a source of blocks: decompressed bytes behind the blocks at the range's start and end. */
+  within?: [start: number, end: number]
   round: number
   /** The fence of the one attempt that counts. */
   attempt: number
@@ -27,7 +28,10 @@ export interface Certificate {
   runId: string
   pipeline: string
   source: SourceObject
+  layout: Layout
+  /** The ranges of the partitions tile this, counted as `layout.space` says. */
   dataStart: number
+  dataEnd: number
   columns: { name: string; type: string }[]
   outputBucket: string
   rounds: number
@@ -38,64 +42,9 @@ export interface Certificate {
   issuedAt: string
 }
 
-/** A guess of a record's start that its neighbours disprove, and what to do instead. */
-export interface Miscut {
-  assignment: Assignment
-  words: string
-}
-
-/**
- * Do the ranges really read tile the source from its first record to its last byte (invariant 1)? Up to the first
- * gap or overlap everything is proven from the left: the first partition starts where the data starts, and where
- * a partition starts right it ends right. Beyond it, a start is only held against its neighbour's end.
- *
- * @param reports by partition; each one SUCCEEDED
- * @param distrust scan everything right of the proven part instead of guessing again
- * @returns none where they tile
- */
-export function miscuts(run: RunDocument, reports: readonly PartitionRecord[], distrust = false): Miscut[] {
-  const found = new Map<number, Miscut>()
-  let cursor = run.dataStart
-  let proven: number | undefined
-  for (const { partition, report } of reports) {
-    const range = report?.range
-    if (range === undefined) continue
-    if (range.start !== cursor) {
-      blame(run, found, cursor, proven, range, partition)
-      proven ??= cursor
-    }
-    cursor = range.end
-  }
-  if (cursor !== run.source.bytes) blame(run, found, cursor, proven, undefined, run.partitions)
-  if (distrust && proven !== undefined) scanRest(run, found, proven)
-  return [...found.values()].toSorted((a, b) => a.assignment.partition - b.assignment.partition)
-}
-
-/** The partition in whose planned range the true start lies guessed wrong; else the one that started elsewhere. */
-function blame(
-  run: RunDocument,
-  found: Map<number, Miscut>,
-  cursor: number,
-  proven: number | undefined,
-  actual: ByteRange | undefined,
-  partition: number,
-): void {
-  const owner = Math.min(Math.floor((cursor - run.dataStart) / run.partitionBytes), run.partitions - 1)
-  const words = `a record starts at byte ${cursor}, the next partition started at ${actual?.start ?? 'none'}`
-  const hint = proven === undefined ? { exactStart: cursor } : { scanFrom: proven }
-  for (const culprit of new Set([owner, Math.min(partition, run.partitions - 1)])) {
-    const exact = culprit === owner ? hint : { scanFrom: proven ?? cursor }
-    if (!found.has(culprit)) found.set(culprit, { assignment: { ...cut(run, culprit), ...exact }, words })
-  }
-}
-
-function scanRest(run: RunDocument, found: Map<number, Miscut>, proven: number): void {
-  const first = Math.floor((proven - run.dataStart) / run.partitionBytes)
-  for (let partition = first; partition < run.partitions; partition++) {
-    if (found.get(partition)?.assignment.exactStart !== undefined) continue
-    const assignment = { ...cut(run, partition), scanFrom: proven }
-    found.set(partition, { assignment, words: 'guesses to the left of it were wrong before' })
-  }
+/** What readers may read: all else in the run's folder is swept. */
+export function officialOutputs(certificate: Certificate): OutputObject[] {
+  return certificate.partitions.flatMap(({ outputs }) => outputs)
 }
 
 /** Errors: none; call it only where every partition SUCCEEDED and `miscuts` is empty. */
@@ -114,7 +63,9 @@ export function certificateOf(
     runId: run.runId,
     pipeline: run.pipeline.name,
     source: run.source,
+    layout: run.layout,
     dataStart: run.dataStart,
+    dataEnd: run.dataEnd,
     columns: run.columns,
     outputBucket,
     rounds,
@@ -135,11 +86,17 @@ function certify(record: PartitionRecord): CertifiedPartition {
   return {
     partition,
     range: range === undefined ? null : [range.start, range.end],
+    ...withinOf(range),
     round,
     attempt: fence,
     ...counts,
     failures: setbacks(record).map(({ round: inRound, code, reason }) => ({ round: inRound, code, reason })),
   }
+}
+
+function withinOf(range: SourceRange | undefined): Pick<CertifiedPartition, 'within'> {
+  if (!range?.startWithin && !range?.endWithin) return {}
+  return { within: [range.startWithin ?? 0, range.endWithin ?? 0] }
 }
 
 /** Everything that went wrong with a partition: its recorded failures, and the reclaims that Batch itself retried. */

@@ -1,6 +1,7 @@
 /** The header of a CSV object, read from its first bytes. Pure. */
 import { isUtf8 } from 'node:buffer'
-import { type CsvDialect, CsvFault, CsvScanner, csvFaultWords, csvFields } from './csv-scan.ts'
+import { CsvFault, CsvScanner, csvFaultWords, csvFields } from './csv-scan.ts'
+import type { CsvDialect } from './layout.ts'
 
 export interface CsvHeader {
   /** In the file's order; an empty name is ''. */

@@ -2,11 +2,7 @@
  * Where CSV records begin and end (RFC 4180: quotes may hold delimiters, newlines and doubled quotes). Pure.
  * A record ends at LF outside quotes; a CR right before it belongs to the ending, any other CR is data.
  */
-export interface CsvDialect {
-  /** One ASCII character. */
-  delimiter: string
-  quote: string
-}
+import type { CsvDialect } from './layout.ts'
 
 export const newline = 10
 export const carriageReturn = 13

@@ -1,7 +1,9 @@
 /** The names and shapes of what the state and output buckets hold. Pure: all S3 keys are spelled here. */
+import type { Layout } from './layout.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { ByteRange } from './ports.ts'
 import { padded, partitionsPerPage, type SourceObject } from './records.ts'
+import type { Stage } from './vocabulary.ts'
 
 /** One schema per run, agreed before any worker starts, in the file's order. */
 export interface Column {
@@ -16,10 +18,20 @@ export interface RunDocument {
   pipeline: Pipeline
   source: SourceObject
   columns: Column[]
-  /** Where the records begin: behind a byte order mark and the header. */
+  layout: Layout
+  /** The partitions tile [dataStart, dataEnd), counted as `layout.space` says. */
   dataStart: number
+  dataEnd: number
+  /** What one partition takes of that; row groups of a Parquet file. */
   partitionBytes: number
+  /** 0 where the split stage has yet to find out. */
   partitions: number
+}
+
+/** A place in the source. `within`: decompressed bytes behind the start of the block at `at`; absent: 0. */
+export interface Position {
+  at: number
+  within?: number
 }
 
 /** What a child is told to work: the records that begin in [start, end). */
@@ -27,19 +39,31 @@ export interface Assignment extends ByteRange {
   partition: number
   /** A neighbour proved that a record starts exactly here; no guess is made. */
   exactStart?: number
+  exactWithin?: number
   /** A record starts here, at or before `start`: scan on from it instead of guessing. */
   scanFrom?: number
+  scanWithin?: number
 }
 
 /** `plan/0007.json` for round 1, `rounds/02/0007.json` for the later ones. */
 export interface AssignmentPage {
   round: number
   page: number
+  /** Absent: work. */
+  stage?: Stage
   assignments: Assignment[]
 }
 
+/** Stages number their tasks apart, so that each is tracked, fenced and retried as a partition is. */
+export const stageBase: Record<Stage, number> = { work: 0, merge: 50_000_000, split: 90_000_000 }
+
 export const stateKeys = {
   run: (runId: string): string => `runs/${runId}/run.json`,
+  /** The run as planned anew once its split stage is done: same shape as `run`. */
+  splitRun: (runId: string): string => `runs/${runId}/run-split.json`,
+  /** Below a prefix of their own, so that a lifecycle rule can expire them. */
+  piecesPrefix: (runId: string): string => `pieces/${runId}/`,
+  piece: (runId: string, piece: number): string => `pieces/${runId}/${padded(piece, 8)}`,
   assignments: (runId: string, round: number, page: number): string =>
     round === 1
       ? `runs/${runId}/plan/${padded(page, 4)}.json`
@@ -65,8 +89,10 @@ export function placeOf(chunk: number, index: number, chunkSize: number): { page
 /** One rejected record, one line of the rejects document. */
 export interface RejectedRecord {
   partition: number
-  /** Of the record's first byte in the source object. */
+  /** Of the record's first byte in the source object; of its block where there is `within`. */
   byteOffset: number
+  /** Decompressed bytes behind the start of the block at `byteOffset`. */
+  within?: number
   column?: string
   reason: string
   /** The record as it stands in the source, cut to `rejectedRawBytesMax`. */

@@ -44,6 +44,8 @@ export interface ErrorDetails {
   /** What a person can do about it. */
   remedy?: string
   retryAfterMs?: number
+  /** A BAD_INPUT that concerns the object as a whole: the code with which its run is REFUSED. */
+  refusal?: string
   faults?: { path: string; fault: string; remedy: string }[]
   cause?: unknown
 }
@@ -53,6 +55,7 @@ export class MillraceError extends Error {
   readonly code: ErrorCode
   readonly remedy: string | undefined
   readonly retryAfterMs: number | undefined
+  readonly refusal: string | undefined
   readonly faults: { path: string; fault: string; remedy: string }[]
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
@@ -61,6 +64,7 @@ export class MillraceError extends Error {
     this.code = code
     this.remedy = details.remedy
     this.retryAfterMs = details.retryAfterMs
+    this.refusal = details.refusal
     this.faults = details.faults ?? []
   }
 

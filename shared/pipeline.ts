@@ -1,91 +1,18 @@
 /** What a user writes: one pipeline, checked whole before anything is spent. */
 import * as z from 'zod'
 import { MillraceError } from './errors.ts'
+import { outputSchema } from './pipeline/output.ts'
+import { sourceSchema } from './pipeline/source.ts'
 import { Occasion } from './vocabulary.ts'
 
 const KiB = 1024
 const GiB = 1024 ** 3
 
-/** DuckDB's names. DECIMAL takes precision and scale: `DECIMAL(12,2)`. */
-export const columnTypeNames = [
-  'VARCHAR',
-  'BOOLEAN',
-  'SMALLINT',
-  'INTEGER',
-  'BIGINT',
-  'DOUBLE',
-  'DATE',
-  'TIME',
-  'TIMESTAMP',
-  'TIMESTAMPTZ',
-  'JSON',
-] as const
-const decimal = /^DECIMAL\(\s*([1-9]|[12]\d|3[0-8])\s*,\s*(\d|[12]\d|3[0-8])\s*\)$/
-
-const columnType = z
-  .string()
-  .transform(type => type.toUpperCase().replace(/\s+/g, ''))
-  .refine(isColumnType, {
-    error: `is no column type; use one of ${columnTypeNames.join(', ')}, DECIMAL(p,s) with p at most 38 and s at most p`,
-  })
-
-function isColumnType(type: string): boolean {
-  const [, precision, scale] = decimal.exec(type) ?? []
-  if (precision !== undefined && scale !== undefined) return Number(scale) <= Number(precision)
-  return columnTypeNames.includes(type as (typeof columnTypeNames)[number])
-}
-
-const oneByte = z.string().refine(text => Buffer.byteLength(text) === 1 && !/[\r\n]/.test(text), {
-  error: 'must be one ASCII character, and no line break',
-})
-const prefix = z
-  .string()
-  .min(1)
-  .max(512)
-  .refine(text => !text.startsWith('/'), { error: 'must not start with a slash' })
-  .refine(text => text.endsWith('/'), { error: 'must end with a slash' })
-const columns = z.record(z.string().min(1), columnType).refine(all => Object.keys(all).length > 0, {
-  error: 'must name at least one column; leave it out to take every column of the header as text',
-})
-
-const csvSource = z.strictObject({
-  prefix,
-  format: z.literal('csv'),
-  /** Name and type of every column in the file's order; without it, the header's names as VARCHAR. */
-  columns: columns.optional(),
-  /** Does the first record name the columns? */
-  header: z.boolean().default(true),
-  delimiter: oneByte.default(','),
-  quote: oneByte.default('"'),
-  /** A re-drop of a key with the very content of its last run that was not refused or failed starts no run. */
-  skipIdentical: z.boolean().default(false),
-})
-const ndjsonSource = z.strictObject({
-  prefix,
-  format: z.literal('ndjson'),
-  /** The fields to read; the whole object is always there as the column `_json`. */
-  columns: columns.optional(),
-  skipIdentical: z.boolean().default(false),
-})
-const linesSource = z.strictObject({
-  prefix,
-  /** Every line is one record with the single column `line`. */
-  format: z.literal('lines'),
-  skipIdentical: z.boolean().default(false),
-})
-
-function dialectIsClear(source: object): boolean {
-  return !('delimiter' in source && 'quote' in source) || source.delimiter !== source.quote
-}
-
 export const pipelineSchema = z.strictObject({
   name: z
     .string()
     .regex(/^[a-z][a-z0-9-]{0,39}$/, { error: 'must be 1 to 40 of a-z, 0-9 and -, starting with a letter' }),
-  source: z.discriminatedUnion('format', [csvSource, ndjsonSource, linesSource]).refine(dialectIsClear, {
-    error: 'the delimiter and the quote must differ',
-    path: ['delimiter'],
-  }),
+  source: sourceSchema,
   split: z
     .strictObject({
       /** Default: 256 MiB, or a ten-thousandth of the object where that is more. */
@@ -103,11 +30,7 @@ export const pipelineSchema = z.strictObject({
       .min(1)
       .max(64 * KiB),
   }),
-  output: z.strictObject({
-    prefix,
-    /** Columns of the result that become `column=value/` folders. */
-    partitionBy: z.array(z.string().min(1)).max(4).default([]),
-  }),
+  output: outputSchema,
   job: z
     .strictObject({
       vcpus: z.int().min(1).max(192).default(1),

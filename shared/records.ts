@@ -2,7 +2,7 @@
 import type { FailureCode } from './failure.ts'
 import type { ByteRange, ObjectRef } from './ports.ts'
 import type { Item, Json, RecordKey } from './table.ts'
-import type { PartitionState, RoundState, RunState } from './vocabulary.ts'
+import type { PartitionState, RoundState, RunState, Stage } from './vocabulary.ts'
 
 /** Partitions a plan page and a record page hold: 10,000 finishing children never share one hot key. */
 export const partitionsPerPage = 1000
@@ -25,6 +25,8 @@ export interface RunRecord {
   partitions: number
   /** The newest round; 0 where none was opened. */
   round: number
+  /** Of the newest round; absent: work. */
+  stage?: Stage
   createdAt: string
   updatedAt: string
   /** Why it is REFUSED or FAILED. */
@@ -47,6 +49,8 @@ export interface RoundRecord {
   runId: string
   round: number
   state: RoundState
+  /** Absent: work. */
+  stage?: Stage
   partitions: number
   /** Epoch ms; not to be submitted before. */
   dueAt: number
@@ -72,6 +76,8 @@ export interface Failure {
   code: FailureCode
   fingerprint: string
   reason: string
+  /** A refusal's own code, where the input as a whole cannot be taken: the run is then REFUSED. */
+  refusal?: string
   exitCode?: number
   jobId?: string
   at: string
@@ -84,10 +90,16 @@ export interface OutputObject {
   records: number
 }
 
+/** `startWithin`, `endWithin`: decompressed bytes behind the blocks at `start` and `end`; absent: 0. */
+export interface SourceRange extends ByteRange {
+  startWithin?: number
+  endWithin?: number
+}
+
 /** What a worker proves of the partition it finished. */
 export interface Report {
   /** What it really read; absent where no record begins in the planned range. */
-  range?: ByteRange
+  range?: SourceRange
   /** Cut by our reader. */
   recordsRead: number
   recordsRejected: number

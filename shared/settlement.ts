@@ -1,10 +1,11 @@
 /** A round ended: publish, go on with only the failed partitions, or give up. Pure. */
-import { type Certificate, certificateOf, type Miscut, miscuts } from './certificate.ts'
+import { type Certificate, certificateOf } from './certificate.ts'
 import type { Assignment, RunDocument } from './documents.ts'
 import { failureRules } from './failure.ts'
 import { cut } from './plan.ts'
 import type { Failure, PartitionRecord, RunRecord } from './records.ts'
 import { roundsMax } from './records.ts'
+import { type Miscut, miscuts } from './tiling.ts'
 import { PartitionState } from './vocabulary.ts'
 
 const backoffMsMax = 15 * 60 * 1000

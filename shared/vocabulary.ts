@@ -42,6 +42,16 @@ export const PartitionState = {
 } as const
 export type PartitionState = (typeof PartitionState)[keyof typeof PartitionState]
 
+/** What a round's tasks are for. */
+export const Stage = {
+  /** One task lays a serial stream down in pieces, which the partitions then read. */
+  split: 'split',
+  work: 'work',
+  /** Each task makes one file of small ones. */
+  merge: 'merge',
+} as const
+export type Stage = (typeof Stage)[keyof typeof Stage]
+
 /** AWS Batch's JobStatus, verbatim. A parent of an array is never RUNNABLE, STARTING or RUNNING. */
 export const JobStatus = {
   SUBMITTED: 'SUBMITTED',

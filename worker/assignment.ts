@@ -9,6 +9,7 @@ import {
 import { MillraceError } from '../shared/errors.ts'
 import type { Objects } from '../shared/ports.ts'
 import { childrenPerArrayMax } from '../shared/records.ts'
+import { Stage } from '../shared/vocabulary.ts'
 import type { Child } from './child.ts'
 
 /** A plan page of 1,000 partitions is about 100 KB. */
@@ -19,7 +20,7 @@ export async function fetchAssignment(
   objects: Objects,
   stateBucket: string,
   child: Child,
-): Promise<{ run: RunDocument; assignment: Assignment }> {
+): Promise<{ run: RunDocument; assignment: Assignment; stage: Stage }> {
   const { page, offset } = placeOf(child.chunk, child.index, childrenPerArrayMax)
   const pageKey = stateKeys.assignments(child.runId, child.round, page)
   const [run, assignments] = await Promise.all([
@@ -30,7 +31,7 @@ export async function fetchAssignment(
   if (assignment === undefined) {
     throw new MillraceError('MALFORMED', `${pageKey} has no assignment at ${offset} for child ${child.index}`)
   }
-  return { run, assignment }
+  return { run, assignment, stage: assignments.stage ?? Stage.work }
 }
 
 async function fetchJson<Shape>(objects: Objects, bucket: string, key: string): Promise<Shape> {

@@ -10,6 +10,7 @@ import {
 import { isError, MillraceError } from '../shared/errors.ts'
 import type { Objects } from '../shared/ports.ts'
 import type { OutputObject, Report } from '../shared/records.ts'
+import type { Stage } from '../shared/vocabulary.ts'
 import { Table } from './duckdb/load.ts'
 import type { Session, SessionOptions } from './duckdb/session.ts'
 import type { WrittenFile } from './duckdb/write.ts'
@@ -26,6 +27,7 @@ export interface Attempt {
   buckets: { state: string; output: string }
   run: RunDocument
   assignment: Assignment
+  stage: Stage
   fence: number
   scratch: Scratch
   log: WorkerLog
@@ -50,10 +52,10 @@ export async function work(attempt: Attempt): Promise<Report> {
   } catch (error) {
     if (!isError(error, 'BAD_INPUT') || !isGuessed({ ...source, assignment })) throw error
     const began = attempt.elapsedMs()
-    const exactStart = await provenStart({ ...source, assignment })
-    log.warn('start proven', { exactStart, ms: attempt.elapsedMs() - began, because: error.message })
+    const proven = await provenStart({ ...source, assignment })
+    log.warn('start proven', { ...proven, ms: attempt.elapsedMs() - began, because: error.message })
     await Promise.all([rm(scratch.spool, { force: true }), rm(scratch.rejects, { force: true })])
-    return await workFrom(attempt, { ...source, assignment: { ...assignment, exactStart } })
+    return await workFrom(attempt, { ...source, assignment: { ...assignment, ...proven } })
   }
 }
 
@@ -135,9 +137,9 @@ async function rejectMisfits(
     )
   }
   const byOrdinal = new Map(misfits.map(misfit => [misfit.ordinal, misfit]))
-  await findRecords(source, spool.marks, [...byOrdinal.keys()], (ordinal, offset, raw) => {
+  await findRecords(source, spool.marks, [...byOrdinal.keys()], (ordinal, position, raw) => {
     const misfit = byOrdinal.get(ordinal)
-    if (misfit) rejects.add(offset, misfit.reason, raw, misfit.column)
+    if (misfit) rejects.add(position, misfit.reason, raw, misfit.column)
   })
   rejects.flush()
 }

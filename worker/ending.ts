@@ -6,6 +6,8 @@ export interface Ending {
   code: FailureCode
   exitCode: number
   reason: string
+  /** See `ErrorDetails.refusal`. */
+  refusal?: string
 }
 
 /** Long enough for DuckDB's message with the place in the SQL. */
@@ -26,7 +28,9 @@ const exits: Partial<Record<FailureCode, number>> = {
 
 export function endingOf(error: unknown): Ending {
   const code = error instanceof MillraceError ? (failures[error.code] ?? 'APPLICATION') : 'APPLICATION'
-  return { code, exitCode: exits[code] ?? exitCodes.failed, reason: reasonOf(error) }
+  const refusal = error instanceof MillraceError ? error.refusal : undefined
+  const ending = { code, exitCode: exits[code] ?? exitCodes.failed, reason: reasonOf(error) }
+  return refusal === undefined ? ending : { ...ending, refusal }
 }
 
 function reasonOf(error: unknown): string {

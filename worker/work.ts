@@ -2,18 +2,18 @@
 
 import { isoTime } from '../shared/clock.ts'
 import type { Config, Environment } from '../shared/config.ts'
-import type { Assignment, RunDocument } from '../shared/documents.ts'
 import { isError } from '../shared/errors.ts'
 import { exitCodes, fingerprint } from '../shared/failure.ts'
 import type { Ports } from '../shared/ports.ts'
 import type { OutputObject } from '../shared/records.ts'
 import { fetchAssignment } from './assignment.ts'
-import { work as attemptWork } from './attempt.ts'
+import type { Attempt } from './attempt.ts'
 import { type Child, childFrom } from './child.ts'
 import { claim, type Finished, fail, type Held, succeed } from './claim.ts'
 import { endingOf } from './ending.ts'
 import { createLog, type WorkerLog } from './log.ts'
 import { peakRssMiB } from './peak.ts'
+import { perform } from './perform.ts'
 import { openScratch } from './scratch.ts'
 
 export interface WorkOptions {
@@ -55,7 +55,7 @@ export async function work(
 }
 
 async function live({ ports, options, child, log }: Life): Promise<number> {
-  const { run, assignment } = await fetchAssignment(ports.objects, options.config.buckets.state, child)
+  const { run, assignment, stage } = await fetchAssignment(ports.objects, options.config.buckets.state, child)
   const { partition } = assignment
   const held: Held = { records: ports.records, clock: ports.clock, child, partition }
   if (options.signal?.aborted) return exitCodes.terminated
@@ -72,25 +72,23 @@ async function live({ ports, options, child, log }: Life): Promise<number> {
   const { fence } = claimed
   const claimedLog = log.with({ partition, fence })
   claimedLog.info('claimed', { start: assignment.start, end: assignment.end })
-  return attempt({ ports, options, child, log: claimedLog }, held, fence, run, assignment)
+  return attempt({ ports, options, child, log: claimedLog }, held, fence, { run, assignment, stage })
 }
 
 async function attempt(
   life: Life,
   held: Held,
   fence: number,
-  run: RunDocument,
-  assignment: Assignment,
+  task: Pick<Attempt, 'run' | 'assignment' | 'stage'>,
 ): Promise<number> {
   const { ports, options, child, log } = life
   const outputs: OutputObject[] = []
   const scratch = await openScratch(child.scratchParent)
   try {
-    const report = await attemptWork({
+    const report = await perform({
       objects: ports.objects,
       buckets: options.config.buckets,
-      run,
-      assignment,
+      ...task,
       fence,
       scratch,
       log,
@@ -124,10 +122,12 @@ async function stopped(life: Life, outputs: OutputObject[]): Promise<number> {
 }
 
 async function failed(life: Life, held: Held, fence: number, error: unknown): Promise<number> {
-  const { code, reason, exitCode } = endingOf(error)
+  const { code, reason, exitCode, refusal } = endingOf(error)
   const { round, jobId } = life.child
   const at = isoTime(life.ports.clock.now())
-  const failure = { round, fence, code, fingerprint: fingerprint(code, reason), reason, exitCode, jobId, at }
+  const refused = refusal === undefined ? {} : { refusal }
+  const said = { code, fingerprint: fingerprint(code, reason), reason, ...refused }
+  const failure = { round, fence, ...said, exitCode, jobId, at }
   life.log.error('failed', { code, reason, exitCode, error: described(error) })
   const finished = await finishing(life, () => fail(held, failure))
   if (finished === 'unknown') return exitCodes.temporary

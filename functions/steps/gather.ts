@@ -1,6 +1,5 @@
 /** All that settling a round looks at. */
 
-import type { Miscut } from '../../shared/certificate.ts'
 import { isoTime } from '../../shared/clock.ts'
 import type { Assignment, AssignmentPage, RunDocument } from '../../shared/documents.ts'
 import { stateKeys } from '../../shared/documents.ts'
@@ -18,6 +17,7 @@ import {
   recordKeys,
 } from '../../shared/records.ts'
 import type { RoundFacts } from '../../shared/settlement.ts'
+import type { Miscut } from '../../shared/tiling.ts'
 import { PartitionState } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 import { readDocument } from './documents.ts'

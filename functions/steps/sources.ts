@@ -1,6 +1,8 @@
 /** What planning looks at of a dropped object, and whether it was loaded before. */
 import { MillraceError } from '../../shared/errors.ts'
 import type { Drop } from '../../shared/events.ts'
+import { headBytesMax, type Look } from '../../shared/plan.ts'
+import type { ByteRange } from '../../shared/ports.ts'
 import { fromItem, recordKeys, type SourceObject, type SourceRecord } from '../../shared/records.ts'
 import { RunState } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
@@ -9,14 +11,15 @@ import { loadRun } from './rounds.ts'
 /** User metadata of a drop that overrides the pipeline's partition size for this one object. */
 export const partitionBytesMetadata = 'millrace-partition-bytes'
 
+/** Requests that planning one object may make beyond its HEAD and the GET of its head. */
+const looksMax = 64
+
 /** One HEAD and one ranged GET. Errors: SOURCE_CHANGED where the object is no longer the one of the event. */
-export async function readHead(
+export async function lookAt(
   world: World,
   source: SourceObject,
-  bytesMax: number,
-): Promise<{ head: Buffer; partitionBytes?: number }> {
-  const ref = { bucket: source.bucket, key: source.key }
-  const info = await world.objects.head(ref, source.version)
+): Promise<{ look: Look; partitionBytes?: number }> {
+  const info = await world.objects.head({ bucket: source.bucket, key: source.key }, source.version)
   if (info === undefined || info.etag !== source.etag) {
     throw new MillraceError(
       'SOURCE_CHANGED',
@@ -26,16 +29,32 @@ export async function readHead(
       },
     )
   }
-  const chunks: Buffer[] = []
-  const range = { start: 0, end: Math.min(bytesMax, source.bytes) }
-  const { etag, version } = source
-  const body = await world.objects.read(ref, { range, etag, ...(version === undefined ? {} : { version }) })
-  for await (const chunk of body) chunks.push(chunk as Buffer)
+  let looks = 0
+  const read: Look['read'] = range => {
+    if (++looks > looksMax)
+      throw new MillraceError('INVARIANT_BROKEN', `Planning took over ${looksMax} reads`)
+    return readRange(world, source, range)
+  }
+  const head = await readRange(world, source, { start: 0, end: Math.min(headBytesMax, source.bytes) })
   const override = Number(info.metadata[partitionBytesMetadata])
   return {
-    head: Buffer.concat(chunks),
+    look: { source, head, read },
     ...(Number.isSafeInteger(override) && override > 0 ? { partitionBytes: override } : {}),
   }
+}
+
+/** A small range, whole. Errors: SOURCE_CHANGED and those of reading. */
+export async function readRange(
+  { objects }: Pick<World, 'objects'>,
+  { bucket, key, etag, version }: SourceObject,
+  range: ByteRange,
+): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  const identity = { etag, ...(version === undefined ? {} : { version }) }
+  for await (const chunk of await objects.read({ bucket, key }, { range, ...identity })) {
+    chunks.push(chunk as Buffer)
+  }
+  return Buffer.concat(chunks)
 }
 
 /** The run, not failed, that took the very same content under this key before; `undefined` where there is none. */

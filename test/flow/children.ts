@@ -5,7 +5,7 @@ import { placeOf, stateKeys } from '../../shared/documents.ts'
 import type { BatchStateChange } from '../../shared/memory/job-events.ts'
 import type { MemoryJobs } from '../../shared/memory/jobs.ts'
 import { childrenPerArrayMax } from '../../shared/records.ts'
-import { JobStatus } from '../../shared/vocabulary.ts'
+import { JobStatus, Stage } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 import { fetchAssignment } from '../../worker/assignment.ts'
 import { type Attempted, type Fate, fateOf, type Misfortune } from './fates.ts'
@@ -136,9 +136,10 @@ export class Children {
       return fetched
     }
     const { page, offset } = placeOf(child.chunk, child.index, childrenPerArrayMax)
-    const { assignments } = await kept<AssignmentPage>(stateKeys.assignments(child.runId, child.round, page))
+    const pageKey = stateKeys.assignments(child.runId, child.round, page)
+    const { assignments, stage = Stage.work } = await kept<AssignmentPage>(pageKey)
     const assignment = assignments[offset]
     if (assignment === undefined) throw new Error(`no assignment at ${offset} of page ${page}`)
-    return { run: await kept<RunDocument>(key), assignment }
+    return { run: await kept<RunDocument>(key), assignment, stage }
   }
 }

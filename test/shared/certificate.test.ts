@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { certificateOf, miscuts, setbacks } from '../../shared/certificate.ts'
+import { certificateOf, setbacks } from '../../shared/certificate.ts'
 import type { PartitionRecord } from '../../shared/records.ts'
+import { miscuts } from '../../shared/tiling.ts'
 import { documentOf, failed, failureOf, succeeded, time } from './given.ts'
 
 const document = documentOf(3)

@@ -30,7 +30,9 @@ export function documentOf(partitions: number, pipeline = pipelineOf()): RunDocu
     pipeline,
     source: { bucket: 'drops', key: 'orders/a.txt', bytes, etag: 'e' },
     columns: [{ name: 'line', type: 'VARCHAR' }],
+    layout: { format: 'lines', encoding: 'utf-8', compression: 'none', space: 'bytes', skipBytes: 10 },
     dataStart: 10,
+    dataEnd: bytes,
     partitionBytes: 100,
     partitions,
   }

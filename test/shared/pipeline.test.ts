@@ -29,7 +29,7 @@ describe('a pipeline', () => {
     assert.deepEqual(pipeline.job, { vcpus: 1, memoryMiB: 2048, timeoutMinutes: 60 })
     assert.deepEqual(pipeline.tolerate, { rejectedRecords: 0 })
     assert.deepEqual(pipeline.notify.on, [Occasion.FAILED, Occasion.REFUSED, Occasion.RECOVERED])
-    assert.equal(pipeline.source.format === 'csv' && pipeline.source.header, true)
+    assert.equal(pipeline.source.format === 'csv' && pipeline.source.ragged, 'reject')
   })
 
   test('is told all its faults at once, each with path and remedy', () => {
@@ -56,7 +56,7 @@ describe('a pipeline', () => {
       'source.columns.a',
     ],
     ['no columns at all', { source: { ...least.source, columns: {} } }, 'source.columns'],
-    ['a delimiter of two bytes', { source: { ...least.source, delimiter: ';;' } }, 'source.delimiter'],
+    ['a delimiter of five bytes', { source: { ...least.source, delimiter: ';;;;;' } }, 'source.delimiter'],
     ['no attempt', { retry: { attempts: 0 } }, 'retry.attempts'],
     ['a channel without its mark', { notify: { slack: 'alerts' } }, 'notify.slack'],
     [

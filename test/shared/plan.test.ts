@@ -2,14 +2,15 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { placeOf, type RunDocument } from '../../shared/documents.ts'
+import { isRefusal, type Refusal } from '../../shared/plan/refusal.ts'
 import {
   cut,
   firstRound,
   headBytesMax,
+  type Look,
   partitionsMax,
   pipelineFor,
   planRun,
-  type Refusal,
   runIdOf,
 } from '../../shared/plan.ts'
 import { documentOf, pipelineOf, runId } from './given.ts'
@@ -24,9 +25,14 @@ function planOf(
   head: string | Buffer,
   pipeline = csv(),
   bytes = Buffer.byteLength(head),
-): RunDocument | Refusal {
+): Promise<RunDocument | Refusal> {
+  return planRun(runId, pipeline, lookAt(Buffer.from(head), bytes))
+}
+
+/** An object of `bytes` bytes, of which only the head may be read. */
+function lookAt(head: Buffer, bytes = head.length): Look {
   const source = { bucket: 'drops', key: 'orders/a', bytes, etag: 'e' }
-  return planRun(runId, pipeline, source, Buffer.from(head))
+  return { source, head, read: () => assert.fail('planning this must not read more than the head') }
 }
 
 function layoutOf(plan: RunDocument | Refusal) {
@@ -69,27 +75,27 @@ describe('the pipeline of a key', () => {
 })
 
 describe('the layout of a CSV', () => {
-  test('has its types from the pipeline and its order from the header', () => {
-    assert.deepEqual(layoutOf(planOf('name,id\na,1\n')), {
+  test('has its types from the pipeline and its order from the header', async () => {
+    assert.deepEqual(layoutOf(await planOf('name,id\na,1\n')), {
       columns: ['name VARCHAR', 'id INTEGER'],
       dataStart: 8,
     })
   })
 
-  test('is text throughout where the pipeline names no columns', () => {
-    const plan = planOf('x,y\n1,2\n', csv({ columns: undefined }))
+  test('is text throughout where the pipeline names no columns', async () => {
+    const plan = await planOf('x,y\n1,2\n', csv({ columns: undefined }))
     assert.deepEqual(layoutOf(plan), { columns: ['x VARCHAR', 'y VARCHAR'], dataStart: 4 })
   })
 
-  test('begins behind a byte order mark, quotes and CRLF', () => {
-    assert.deepEqual(layoutOf(planOf('\ufeff"id","name"\r\n1,a\r\n')), {
+  test('begins behind a byte order mark, quotes and CRLF', async () => {
+    assert.deepEqual(layoutOf(await planOf('\ufeff"id","name"\r\n1,a\r\n')), {
       columns: ['id INTEGER', 'name VARCHAR'],
       dataStart: 16,
     })
   })
 
-  test('begins at once where there is no header', () => {
-    assert.deepEqual(layoutOf(planOf('1,a\n', csv({ header: false }))), {
+  test('begins at once where there is no header', async () => {
+    assert.deepEqual(layoutOf(await planOf('1,a\n', csv({ header: false }))), {
       columns: ['id INTEGER', 'name VARCHAR'],
       dataStart: 0,
     })
@@ -102,42 +108,41 @@ describe('the layout of a CSV', () => {
     ['is UTF-16, little end first', Buffer.from([0xff, 0xfe, 0x69, 0]), 'ENCODING_NOT_SUPPORTED'],
     ['is UTF-16, big end first', Buffer.from([0xfe, 0xff, 0, 0x69]), 'ENCODING_NOT_SUPPORTED'],
   ] as const) {
-    test(`cannot be had where the header ${what}: ${code}`, () => assert.equal(layoutOf(planOf(head)), code))
+    test(`cannot be had where the header ${what}: ${code}`, async () =>
+      assert.equal(layoutOf(await planOf(head)), code))
   }
 
-  test('cannot be had where the header does not end within what is read', () => {
+  test('cannot be had where the header does not end within what is read', async () => {
     const head = `"${'x'.repeat(headBytesMax - 1)}`
-    assert.equal(layoutOf(planOf(head, csv(), head.length + 1)), 'HEADER_TOO_LONG')
+    assert.equal(layoutOf(await planOf(head, csv(), head.length + 1)), 'HEADER_TOO_LONG')
   })
 
-  test('cannot be had without header and columns', () => {
-    assert.equal(layoutOf(planOf('1,2\n', csv({ header: false, columns: undefined }))), 'COLUMNS_UNKNOWN')
+  test('cannot be had without header and columns', async () => {
+    assert.equal(
+      layoutOf(await planOf('1,2\n', csv({ header: false, columns: undefined }))),
+      'COLUMNS_UNKNOWN',
+    )
   })
 
-  test('of nothing but a header is of no partitions', () => {
+  test('of nothing but a header is of no partitions', async () => {
     for (const head of ['id,name\n', 'id,name', '', '\ufeff']) {
-      const plan = planOf(head)
+      const plan = await planOf(head)
       assert.equal('code' in plan ? plan.code : plan.partitions, 0, JSON.stringify(head))
     }
   })
 })
 
-const sizeOf = (bytes: number) => {
-  const plan = planRun(
-    runId,
-    pipelineOf(),
-    { bucket: 'd', key: 'orders/a', bytes, etag: 'e' },
-    Buffer.from('x'),
-  )
+const sizeOf = async (bytes: number) => {
+  const plan = await planRun(runId, pipelineOf(), lookAt(Buffer.from('x'), bytes))
   return 'code' in plan ? plan.code : [plan.partitions, plan.partitionBytes]
 }
 
 describe('partitions', () => {
-  test('tile the data exactly, whatever its size', () => {
-    fc.assert(
-      fc.property(fc.nat(5000), fc.integer({ min: 1, max: 700 }), (bytes, partitionBytes) => {
-        const source = { bucket: 'drops', key: 'orders/a', bytes, etag: 'e' }
-        const plan = planRun(runId, pipelineOf(), source, Buffer.alloc(Math.min(bytes, 10)), partitionBytes)
+  test('tile the data exactly, whatever its size', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(5000), fc.integer({ min: 1, max: 700 }), async (bytes, partitionBytes) => {
+        const look = lookAt(Buffer.alloc(Math.min(bytes, 10)), bytes)
+        const plan = await planRun(runId, pipelineOf(), look, partitionBytes)
         assert.ok(!('code' in plan))
         const cuts = [...firstRound(plan)].flatMap(({ assignments }) => assignments)
         assert.equal(cuts.length, plan.partitions)
@@ -149,17 +154,17 @@ describe('partitions', () => {
     )
   })
 
-  test('are at most a million: more are refused, with the size that would do', () => {
-    const source = { bucket: 'drops', key: 'orders/a', bytes: partitionsMax * 10 + 1, etag: 'e' }
-    const plan = planRun(runId, pipelineOf(), source, Buffer.from('x'), 10)
+  test('are at most a million: more are refused, with the size that would do', async () => {
+    const look = lookAt(Buffer.from('x'), partitionsMax * 10 + 1)
+    const plan = await planRun(runId, pipelineOf(), look, 10)
     assert.ok('code' in plan)
     assert.match(plan.remedy, /at least 11\./)
-    assert.ok(!('code' in planRun(runId, pipelineOf(), source, Buffer.from('x'), 11)))
+    assert.ok(!isRefusal(await planRun(runId, pipelineOf(), look, 11)))
   })
 
-  test('are 256 MiB where nobody says otherwise, and larger where they would be over 10,000', () => {
-    assert.deepEqual(sizeOf(1024 ** 3), [4, 256 * 1024 ** 2])
-    assert.deepEqual(sizeOf(5 * 1024 ** 4), [10_000, Math.ceil((5 * 1024 ** 4) / 10_000)])
+  test('are 256 MiB where nobody says otherwise, and larger where they would be over 10,000', async () => {
+    assert.deepEqual(await sizeOf(1024 ** 3), [4, 256 * 1024 ** 2])
+    assert.deepEqual(await sizeOf(5 * 1024 ** 4), [10_000, Math.ceil((5 * 1024 ** 4) / 10_000)])
   })
 
   test('are written a thousand a page, and a child finds its own by arithmetic', () => {

@@ -11,6 +11,7 @@ import type { Objects } from '../../shared/ports.ts'
 import { PartitionState } from '../../shared/vocabulary.ts'
 import { memoryLimitMiB } from '../../worker/duckdb/session.ts'
 import { formatOf } from '../../worker/read/format.ts'
+import { stretchesOf } from '../../worker/read/stretch.ts'
 import { readUnits } from '../../worker/read/units.ts'
 import { buckets, givenRun, rejectsOf, runId, worked } from './given.ts'
 
@@ -98,11 +99,12 @@ describe('A record', () => {
     assert.ok(assignment)
     const format = formatOf(run)
     let units = 0
+    const [stretch] = await Array.fromAsync(
+      stretchesOf({ objects: inChunks(Buffer.from(content)), run, assignment }),
+    )
+    assert.ok(stretch)
     const request = {
-      objects: inChunks(Buffer.from(content)),
-      source: run.source,
-      dataStart: run.dataStart,
-      assignment,
+      stretch,
       scanner: (sample?: Buffer) => format.scanner(sample),
       guesses: format.guesses,
       recordBytesMax: over.bytesMax,

@@ -50,10 +50,11 @@ export async function givenRun(options: GivenOptions) {
     },
     'given',
   )
-  const header =
-    pipeline.source.format === 'csv' && pipeline.source.header
-      ? readCsvHeader(content, pipeline.source, true)
-      : undefined
+  const { source } = pipeline
+  const csv =
+    source.format === 'csv' ? { delimiter: source.delimiter ?? ',', quote: source.quote ?? '"' } : undefined
+  const named = source.format === 'csv' && source.header !== false
+  const header = csv && named ? readCsvHeader(content, csv, true) : undefined
   const columns = options.columns ?? header?.names.map(name => ({ name, type: 'VARCHAR' })) ?? []
   const dataStart = header?.endOffset ?? 0
   const partitionBytes = options.partitionBytes ?? content.length
@@ -72,7 +73,16 @@ export async function givenRun(options: GivenOptions) {
       ...(info.version ? { version: info.version } : {}),
     },
     columns,
+    layout: {
+      format: source.format,
+      encoding: 'utf-8',
+      compression: 'none',
+      space: 'bytes',
+      skipBytes: dataStart,
+      ...(csv ? { csv, header: named } : {}),
+    },
     dataStart,
+    dataEnd: info.bytes,
     partitionBytes,
     partitions: assignments.length,
   }

@@ -34,7 +34,9 @@ function runOf(content: Buffer, format: string, columns: number): RunDocument {
     { name: 'a', source, work: { sql: 'SELECT 1' }, output: { prefix: 'o/' } },
     'a',
   )
-  const header = pipeline.source.format === 'csv' ? readCsvHeader(content, pipeline.source, true) : undefined
+  const csv = { delimiter: ',', quote: '"' }
+  const header = format === 'csv' ? readCsvHeader(content, csv, true) : undefined
+  const skipBytes = header?.endOffset ?? 0
   return {
     runId: 'r',
     pipeline,
@@ -43,7 +45,16 @@ function runOf(content: Buffer, format: string, columns: number): RunDocument {
       name: format === 'csv' ? `c${at}` : '_json',
       type: 'VARCHAR',
     })),
-    dataStart: header?.endOffset ?? 0,
+    layout: {
+      format: pipeline.source.format,
+      encoding: 'utf-8',
+      compression: 'none',
+      space: 'bytes',
+      skipBytes,
+      ...(format === 'csv' ? { csv } : {}),
+    },
+    dataStart: skipBytes,
+    dataEnd: content.length,
     partitionBytes: 1,
     partitions: 1,
   }

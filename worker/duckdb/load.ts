@@ -92,7 +92,7 @@ export class Table {
   /** Every option said: nothing is sniffed, nothing is forgiven. */
   #csv(): string {
     const { delimiter, quote } = this.#format.dialect
-    const names = Array.from({ length: this.#format.spoolColumns }, (_, at) => `c${at}: 'VARCHAR'`)
+    const names = this.#format.spooled.map((_, at) => `c${at}: 'VARCHAR'`)
     const lineBytes = this.#spool.longestBytes + 1024
     return `read_csv(${literal(this.#spool.file)}, auto_detect = false, header = false, skip = 0,
       columns = {${names.join(', ')}}, delim = ${literal(delimiter)}, quote = ${literal(quote)},

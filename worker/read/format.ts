@@ -1,7 +1,8 @@
 /** What differs from format to format: where records end, which are broken, how they are handed to DuckDB. */
-import { type CsvDialect, CsvFault, CsvScanner, csvFaultWords, csvFields } from '../../shared/csv-scan.ts'
+import { CsvFault, CsvScanner, csvFaultWords, csvFields } from '../../shared/csv-scan.ts'
 import type { RunDocument } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
+import type { CsvDialect } from '../../shared/layout.ts'
 import { guessPlace } from './guess.ts'
 import { JsonFields } from './json-fields.ts'
 import { LineScanner, type Scanner } from './lines.ts'
@@ -11,8 +12,8 @@ import type { Unit } from './units.ts'
 export interface RecordFormat {
   /** Of the spool. */
   dialect: CsvDialect
-  /** How many VARCHAR columns the spool has. */
-  spoolColumns: number
+  /** Names of the spool's columns, all VARCHAR: the fields as the file names them, then what is ours. */
+  spooled: string[]
   guesses: boolean
   /** Blank lines are bytes of the range and no records, but for `lines`, where each is an empty record. */
   blankIsRecord: boolean
@@ -29,20 +30,21 @@ export const notText = 'The record is not valid UTF-8.'
 export const wholeObjectColumn = '_json'
 
 /** Errors: PIPELINE_INVALID for a CSV dialect that cannot be told apart. */
-export function formatOf({ pipeline: { source }, columns }: RunDocument): RecordFormat {
-  if (source.format === 'csv') return csvFormat(source, columns.length)
-  if (source.format === 'lines') return linesFormat
+export function formatOf({ layout, columns }: RunDocument): RecordFormat {
+  if (layout.csv) return csvFormat(layout.csv, layout.fields ?? columns.map(({ name }) => name))
+  if (layout.format === 'lines') return linesFormat
   return ndjsonFormat(columns.map(({ name }) => name).filter(name => name !== wholeObjectColumn))
 }
 
-function csvFormat(dialect: CsvDialect, columns: number): RecordFormat {
+function csvFormat(dialect: CsvDialect, fields: string[]): RecordFormat {
+  const columns = fields.length
   const { delimiter, quote } = dialect
   if (delimiter === quote || /[\r\n]/.test(delimiter + quote)) {
     throw new MillraceError('PIPELINE_INVALID', 'delimiter and quote must differ, and be no line breaks')
   }
   return {
     dialect: { delimiter, quote },
-    spoolColumns: columns,
+    spooled: fields,
     guesses: true,
     blankIsRecord: false,
     scanner: sample =>
@@ -75,7 +77,7 @@ const specials = ['\r', '\ufeff', ownDialect.delimiter, ownDialect.quote]
 
 const linesFormat: RecordFormat = {
   dialect: ownDialect,
-  spoolColumns: 1,
+  spooled: ['line'],
   guesses: false,
   blankIsRecord: true,
   scanner: () => new LineScanner(),
@@ -104,7 +106,7 @@ function ndjsonFormat(names: string[]): RecordFormat {
   const delimiter = ownDialect.delimiter.charCodeAt(0)
   return {
     ...linesFormat,
-    spoolColumns: names.length + 1,
+    spooled: [wholeObjectColumn, ...names],
     blankIsRecord: false,
     fault: unit =>
       linesFormat.fault(unit) ?? fields.read(unit.window.bytes, unit.begin, unit.line.contentEnd),

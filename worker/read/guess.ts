@@ -2,7 +2,8 @@
  * Is the byte before a cut inside quotes? Both answers are tried on a sample; the one whose records have the
  * table's columns and sound quotes is taken. A guess: settle proves it, by the neighbour's real end.
  */
-import { type CsvDialect, CsvFault, CsvScanner } from '../../shared/csv-scan.ts'
+import { CsvFault, CsvScanner } from '../../shared/csv-scan.ts'
+import type { CsvDialect } from '../../shared/layout.ts'
 
 export const sampleBytesMax = 1024 * 1024
 /** One broken record must not outweigh a sample of sound ones, nor one sound record a page of prose. */

@@ -1,6 +1,11 @@
 /** The records that cannot be taken, each with its place and the reason, on disk until they are uploaded. */
 import { appendFileSync } from 'node:fs'
-import { type RejectedRecord, rejectedRawBytesMax, rejectsPerPartitionMax } from '../../shared/documents.ts'
+import {
+  type Position,
+  type RejectedRecord,
+  rejectedRawBytesMax,
+  rejectsPerPartitionMax,
+} from '../../shared/documents.ts'
 
 export class Rejects {
   readonly file: string
@@ -18,17 +23,18 @@ export class Rejects {
   }
 
   /** Answers `false` where there are too many: one more than can be kept. */
-  add(byteOffset: number, reason: string, raw: Buffer, column?: string): boolean {
+  add(position: Position, reason: string, raw: Buffer, column?: string): boolean {
     this.count++
     if (this.tooMany) return false
     const record: RejectedRecord = {
       partition: this.#partition,
-      byteOffset,
+      byteOffset: position.at,
+      ...(position.within ? { within: position.within } : {}),
       ...(column === undefined ? {} : { column }),
       reason,
       raw: raw.toString('utf8', 0, Math.min(raw.length, rejectedRawBytesMax)),
     }
-    if (this.first === undefined || byteOffset < this.first.byteOffset) this.first = record
+    if (this.first === undefined || position.at < this.first.byteOffset) this.first = record
     this.#pending.push(`${JSON.stringify(record)}\n`)
     if (this.#pending.length >= 100) this.flush()
     return true

@@ -1,6 +1,6 @@
 /** The sound records, on disk for DuckDB: every one ends in LF, whatever it ended in before. */
 import { closeSync, openSync, writeSync } from 'node:fs'
-import type { CsvDialect } from '../../shared/csv-scan.ts'
+import type { CsvDialect } from '../../shared/layout.ts'
 
 const spoolBufferBytes = 1024 * 1024
 /** Records between two places kept in memory, from which a rejected row is found again in the source. */

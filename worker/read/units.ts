@@ -3,16 +3,14 @@
  * byte lies; so neighbours tile the object exactly, blanks included.
  */
 import type { ScannedLine } from '../../shared/csv-scan.ts'
-import type { Assignment } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
-import type { ByteRange, Objects } from '../../shared/ports.ts'
-import type { SourceObject } from '../../shared/records.ts'
-import { bytesFrom } from './bytes.ts'
+import type { ByteRange } from '../../shared/ports.ts'
 import { sampleBytesMax } from './guess.ts'
 import type { Scanner } from './lines.ts'
+import type { Stretch } from './stretch.ts'
 import { Window } from './window.ts'
 
-/** bytes[begin, line.contentEnd) of the window, at `offset` in the source. Valid during the call only. */
+/** bytes[begin, line.contentEnd) of the window, at `offset` in the stretch. Valid during the call only. */
 export interface Unit {
   window: Window
   begin: number
@@ -21,10 +19,7 @@ export interface Unit {
 }
 
 export interface UnitsRequest {
-  objects: Objects
-  source: SourceObject
-  dataStart: number
-  assignment: Assignment
+  stretch: Stretch
   /** Given a sample where the scanner must guess whether the byte before the cut is inside quotes. */
   scanner: (sample?: Buffer) => Scanner
   guesses: boolean
@@ -34,8 +29,8 @@ export interface UnitsRequest {
 }
 
 export interface UnitsEnd {
-  /** From the first line's first byte to behind the last line; absent where none begins in the partition. */
-  range?: ByteRange
+  /** In the stretch: from the first line's first byte to behind the last line; absent where none begins in it. */
+  lines?: ByteRange
   bytesRead: number
   /** The most memory the bytes at hand took. */
   windowPeakBytes: number
@@ -43,12 +38,11 @@ export interface UnitsEnd {
 
 /** Errors: BAD_INPUT for a record over `recordBytesMax`, STOPPED, and those of reading. */
 export async function readUnits(request: UnitsRequest, onUnit: (unit: Unit) => boolean): Promise<UnitsEnd> {
-  const place = beginning(request)
-  const reading = new Reading(request, place.first, new Window(place.from), onUnit)
-  const likelyEnd = Math.max(place.from, request.assignment.end)
+  const { stretch } = request
+  const reading = new Reading(request, new Window(stretch.from), onUnit)
   let bytesRead = 0
-  if (place.first === undefined || place.first < request.assignment.end) {
-    for await (const chunk of bytesFrom(request.objects, request.source, place.from, likelyEnd)) {
+  if (stretch.first === undefined || stretch.first < stretch.end()) {
+    for await (const chunk of stretch.chunks()) {
       if (request.signal?.aborted) throw new MillraceError('STOPPED', 'Asked to stop while reading')
       bytesRead += chunk.length
       reading.push(chunk)
@@ -56,15 +50,7 @@ export async function readUnits(request: UnitsRequest, onUnit: (unit: Unit) => b
     }
     reading.end()
   }
-  return { ...reading.range(), bytesRead, windowPeakBytes: reading.window.peakBytes }
-}
-
-/** Where to read from, and the first line's begin where it is known already. */
-function beginning({ assignment, dataStart }: UnitsRequest): { from: number; first?: number } {
-  const { exactStart, scanFrom, start } = assignment
-  if (exactStart !== undefined) return { from: exactStart, first: exactStart }
-  if (scanFrom !== undefined) return scanFrom === start ? { from: start, first: start } : { from: scanFrom }
-  return start <= dataStart ? { from: dataStart, first: dataStart } : { from: start - 1 }
+  return { ...reading.lines(), bytesRead, windowPeakBytes: reading.window.peakBytes }
 }
 
 class Reading {
@@ -79,18 +65,12 @@ class Reading {
   #scanned = 0
   #begin = 0
 
-  constructor(
-    request: UnitsRequest,
-    first: number | undefined,
-    window: Window,
-    onUnit: (unit: Unit) => boolean,
-  ) {
+  constructor(request: UnitsRequest, window: Window, onUnit: (unit: Unit) => boolean) {
     this.#request = request
-    this.#first = first
+    this.#first = request.stretch.first
     this.window = window
     this.#onUnit = onUnit
-    const guessing = request.guesses && first === undefined && request.assignment.scanFrom === undefined
-    if (!guessing) this.#scanner = request.scanner()
+    if (!request.guesses || !request.stretch.guessed) this.#scanner = request.scanner()
     this.#unit = {
       window,
       begin: 0,
@@ -115,28 +95,28 @@ class Reading {
     this.#scanner?.finish(length, this.#begin < length, line => this.#onLine(line))
   }
 
-  range(): { range?: ByteRange } {
+  lines(): { lines?: ByteRange } {
     if (this.#first === undefined || this.#lastEnd === undefined) return {}
-    return { range: { start: this.#first, end: this.#lastEnd } }
+    return { lines: { start: this.#first, end: this.#lastEnd } }
   }
 
   #scan(): void {
     const { window } = this
     this.#scanner ??= this.#request.scanner(window.bytes.subarray(0, Math.min(window.length, sampleBytesMax)))
     this.#scanned = this.#scanner.scan(window.bytes, this.#scanned, window.length, line => this.#onLine(line))
-    const lost = this.#first === undefined && window.offset + this.#scanned >= this.#request.assignment.end
+    const lost = this.#first === undefined && window.offset + this.#scanned >= this.#request.stretch.end()
     if (lost) this.done = true
   }
 
   #onLine(line: ScannedLine): boolean {
-    const { start, end } = this.#request.assignment
+    const { stretch } = this.#request
     const lineEnd = this.window.offset + line.end
     if (this.#first === undefined) {
-      if (lineEnd >= start) this.#first = lineEnd
-      this.done = lineEnd >= end
+      if (lineEnd >= stretch.start) this.#first = lineEnd
+      this.done = lineEnd >= stretch.end()
     } else {
       this.#lastEnd = lineEnd
-      this.done = !this.#emit(line) || lineEnd >= end
+      this.done = !this.#emit(line) || lineEnd >= stretch.end()
     }
     this.#begin = line.end
     return !this.done

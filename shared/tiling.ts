@@ -1,0 +1,89 @@
+/** Do the partitions cover their source exactly (invariant 1), and which of them are to blame if not? Pure. */
+import type { Assignment, Position, RunDocument } from './documents.ts'
+import { cut } from './plan.ts'
+import type { PartitionRecord, SourceRange } from './records.ts'
+
+/** A guess of a record's start that its neighbours disprove, and what to do instead. */
+export interface Miscut {
+  assignment: Assignment
+  words: string
+}
+
+/**
+ * Do the ranges really read tile the source from its first record to its last byte (invariant 1)? Up to the first
+ * gap or overlap everything is proven from the left: the first partition starts where the data starts, and where
+ * a partition starts right it ends right. Beyond it, a start is only held against its neighbour's end.
+ *
+ * @param reports by partition; each one SUCCEEDED
+ * @param distrust scan everything right of the proven part instead of guessing again
+ * @returns none where they tile
+ */
+export function miscuts(run: RunDocument, reports: readonly PartitionRecord[], distrust = false): Miscut[] {
+  const found = new Map<number, Miscut>()
+  let cursor: Position = { at: run.dataStart }
+  let proven: Position | undefined
+  for (const { partition, report } of reports) {
+    const range = report?.range
+    if (range === undefined) continue
+    if (!same(startOf(range), cursor)) {
+      blame(run, found, cursor, proven, startOf(range), partition)
+      proven ??= cursor
+    }
+    cursor = endOf(range)
+  }
+  if (!same(cursor, { at: run.dataEnd })) blame(run, found, cursor, proven, undefined, run.partitions)
+  if (distrust && proven !== undefined) scanRest(run, found, proven)
+  return [...found.values()].toSorted((a, b) => a.assignment.partition - b.assignment.partition)
+}
+
+export const startOf = ({ start, startWithin }: SourceRange): Position => position(start, startWithin)
+export const endOf = ({ end, endWithin }: SourceRange): Position => position(end, endWithin)
+
+function position(at: number, within: number | undefined): Position {
+  return within ? { at, within } : { at }
+}
+
+function same(one: Position, other: Position): boolean {
+  return one.at === other.at && (one.within ?? 0) === (other.within ?? 0)
+}
+
+function placeWords({ at, within }: Position): string {
+  return within ? `byte ${within} of the block at byte ${at}` : `byte ${at}`
+}
+
+/** The partition in whose planned range the true start lies guessed wrong; else the one that started elsewhere. */
+function blame(
+  run: RunDocument,
+  found: Map<number, Miscut>,
+  cursor: Position,
+  proven: Position | undefined,
+  actual: Position | undefined,
+  partition: number,
+): void {
+  const owner = Math.min(Math.floor((cursor.at - run.dataStart) / run.partitionBytes), run.partitions - 1)
+  const words = `a record starts at ${placeWords(cursor)}, the next partition started at ${actual ? placeWords(actual) : 'none'}`
+  const hint = proven === undefined ? exactly(cursor) : scanning(proven)
+  for (const culprit of new Set([owner, Math.min(partition, run.partitions - 1)])) {
+    const exact = culprit === owner ? hint : scanning(proven ?? cursor)
+    if (!found.has(culprit)) found.set(culprit, { assignment: { ...cut(run, culprit), ...exact }, words })
+  }
+}
+
+type Hint = Pick<Assignment, 'exactStart' | 'exactWithin' | 'scanFrom' | 'scanWithin'>
+
+function exactly({ at, within }: Position): Hint {
+  return { exactStart: at, ...(within === undefined ? {} : { exactWithin: within }) }
+}
+
+function scanning({ at, within }: Position): Hint {
+  return { scanFrom: at, ...(within === undefined ? {} : { scanWithin: within }) }
+}
+
+function scanRest(run: RunDocument, found: Map<number, Miscut>, proven: Position): void {
+  const first = Math.floor((proven.at - run.dataStart) / run.partitionBytes)
+  for (let partition = first; partition < run.partitions; partition++) {
+    if (found.get(partition)?.assignment.exactStart !== undefined) continue
+    const assignment = { ...cut(run, partition), ...scanning(proven) }
+    found.set(partition, { assignment, words: 'guesses to the left of it were wrong before' })
+  }
+}

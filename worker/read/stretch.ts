@@ -1,0 +1,63 @@
+/** What a partition reads, as logical bytes: decompressed, and without a care for where they come from. */
+import type { Assignment, Position, RunDocument } from '../../shared/documents.ts'
+import type { ByteRange, Objects } from '../../shared/ports.ts'
+import { bytesFrom } from './bytes.ts'
+import { unitBytesOf } from './encoding.ts'
+
+/** Consecutive logical bytes from which a partition takes records; offsets count from a place of its own choice. */
+export interface Stretch {
+  /** Offset of the first byte that `chunks` gives. */
+  from: number
+  /** A record is known to begin here. Absent: the first begin at or behind `start` is found by scanning. */
+  first?: number
+  start: number
+  /** Records that begin before it belong to the partition. Infinity as long as it is not known. */
+  end(): number
+  /** On to the end of the source, if nobody leaves the loop. Errors: those of reading, BAD_INPUT. */
+  chunks(): AsyncIterable<Buffer>
+  /** Where a byte that was read, or the one behind the last, lies in the source. */
+  position(offset: number): Position
+  /** Takes these bytes of the source whole, however many records are in them. */
+  covers?: ByteRange
+  /** What was skipped at `from` is not known: the scanner may have to guess. */
+  guessed: boolean
+}
+
+export interface StretchSource {
+  objects: Objects
+  run: RunDocument
+  assignment: Assignment
+  signal?: AbortSignal | undefined
+}
+
+/** The stretches of a partition, in order. */
+export async function* stretchesOf(source: StretchSource): AsyncGenerator<Stretch> {
+  yield flatStretch(source)
+}
+
+/** A byte range of an object that is as it is. */
+function flatStretch({ objects, run, assignment }: StretchSource): Stretch {
+  const { from, first } = beginning(run, assignment)
+  const { start, end } = assignment
+  const known = assignment.exactStart ?? assignment.scanFrom
+  return {
+    from,
+    ...(first === undefined ? {} : { first }),
+    start,
+    end: () => end,
+    chunks: () => bytesFrom(objects, run.source, from, Math.max(from, end)),
+    position: at => ({ at }),
+    guessed: known === undefined && start > run.dataStart,
+  }
+}
+
+/** Where to read from, and the first record's begin where it is known already. */
+function beginning(
+  { dataStart, layout }: RunDocument,
+  { exactStart, scanFrom, start }: Assignment,
+): { from: number; first?: number } {
+  if (exactStart !== undefined) return { from: exactStart, first: exactStart }
+  if (scanFrom !== undefined) return scanFrom === start ? { from: start, first: start } : { from: scanFrom }
+  if (start <= dataStart) return { from: dataStart, first: dataStart }
+  return { from: start - unitBytesOf(layout.encoding) }
+}
