@@ -1,0 +1,44 @@
+/** The commands about runs there are. */
+import type { Command } from 'commander'
+import { showLogs } from '../logs.ts'
+import { globalOptions } from '../options.ts'
+import { listRuns, retry, showRun } from '../runs.ts'
+import type { Done } from './done.ts'
+import { positive, whole } from './numbers.ts'
+
+export function addRuns(program: Command, done: Done): void {
+  program
+    .command('runs')
+    .description('list the newest runs')
+    .option('--limit <n>', 'how many', positive, 20)
+    .option('--pipeline <name>', 'only of this pipeline')
+    .action(async (own: { limit: number; pipeline?: string }, command: Command) => {
+      done(await listRuns({ ...own, ...globalOptions(command) }))
+    })
+  program
+    .command('show')
+    .description('show a run: state, records, certificate, partitions and their setbacks')
+    .argument('<run>')
+    .option('--all', 'every partition', false)
+    .action(async (run: string, own: { all: boolean }, command: Command) => {
+      done(await showRun(run, { ...own, ...globalOptions(command) }))
+    })
+  program
+    .command('retry')
+    .description('open a new round of a FAILED run with only the partitions that have not SUCCEEDED')
+    .argument('<run>')
+    .option('--wait', 'follow the run to its end; exit 0 only if it SUCCEEDED', false)
+    .action(async (run: string, own: { wait: boolean }, command: Command) => {
+      done(await retry(run, { ...own, ...globalOptions(command) }))
+    })
+  program
+    .command('logs')
+    .description(
+      "print what the functions said of a run and its failed attempts, or one partition's attempts",
+    )
+    .argument('<run>')
+    .argument('[partition]', 'its number', whole)
+    .action(async (run: string, partition: number | undefined, _own: unknown, command: Command) => {
+      done(await showLogs(run, partition, globalOptions(command)))
+    })
+}
