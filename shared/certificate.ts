@@ -2,7 +2,8 @@
 
 import type { RunDocument } from './documents.ts'
 import type { Layout } from './layout.ts'
-import type { Failure, OutputObject, PartitionRecord, SourceObject, SourceRange } from './records.ts'
+import type { MergeTask } from './merge.ts'
+import type { Failure, OutputObject, PartitionRecord, Report, SourceObject, SourceRange } from './records.ts'
 import { PartitionState } from './vocabulary.ts'
 
 export interface CertifiedPartition {
@@ -23,6 +24,17 @@ export interface CertifiedPartition {
   failures: { round: number; code: string; reason: string }[]
 }
 
+/** One file that the files of several partitions were made into; those are not official any more. */
+export interface CertifiedMerge {
+  merge: number
+  round: number
+  attempt: number
+  /** Keys of outputs that `partitions` name, in the order of their records. */
+  inputs: string[]
+  outputs: OutputObject[]
+  failures: { round: number; code: string; reason: string }[]
+}
+
 export interface Certificate {
   certificate: 1
   runId: string
@@ -39,21 +51,40 @@ export interface Certificate {
   recordsRejected: number
   recordsWritten: number
   partitions: CertifiedPartition[]
+  /** Absent: nothing was merged. */
+  merges?: CertifiedMerge[]
   issuedAt: string
 }
 
-/** What readers may read: all else in the run's folder is swept. */
-export function officialOutputs(certificate: Certificate): OutputObject[] {
-  return certificate.partitions.flatMap(({ outputs }) => outputs)
+/** What readers may read, in order of partition: all else in the run's folder is swept. */
+export function officialOutputs({
+  partitions,
+  merges = [],
+}: Pick<Certificate, 'partitions' | 'merges'>): OutputObject[] {
+  const merged = new Set(merges.flatMap(({ inputs }) => inputs))
+  const instead = new Map(merges.map(({ inputs, outputs }) => [inputs[0], outputs]))
+  return partitions
+    .flatMap(({ outputs }) => outputs)
+    .flatMap(output => instead.get(output.key) ?? (merged.has(output.key) ? [] : [output]))
 }
 
-/** Errors: none; call it only where every partition SUCCEEDED and `miscuts` is empty. */
+/** A task of the merge stage, and the record that says it SUCCEEDED. */
+export interface MergedTask {
+  task: Pick<MergeTask, 'merge' | 'inputs'>
+  record: PartitionRecord
+}
+
+/**
+ * Errors: none; call it only where every partition and every merge SUCCEEDED and `miscuts` is empty.
+ * @param partitions of the work stage, in order
+ */
 export function certificateOf(
   run: RunDocument,
   partitions: readonly PartitionRecord[],
   rounds: number,
   outputBucket: string,
   issuedAt: string,
+  merges: readonly MergedTask[] = [],
 ): Certificate {
   const certified = partitions.map(certify)
   const sum = (field: 'recordsRead' | 'recordsRejected' | 'recordsWritten'): number =>
@@ -73,16 +104,14 @@ export function certificateOf(
     recordsRejected: sum('recordsRejected'),
     recordsWritten: sum('recordsWritten'),
     partitions: certified,
+    ...(merges.length > 0 ? { merges: merges.map(certifyMerge) } : {}),
     issuedAt,
   }
 }
 
 function certify(record: PartitionRecord): CertifiedPartition {
-  const { partition, round, fence, report } = record
-  if (record.state !== PartitionState.SUCCEEDED || report === undefined) {
-    throw new TypeError(`partition ${partition} is ${record.state}: it cannot be certified`)
-  }
-  const { range, ...counts } = report
+  const { partition, round, fence } = record
+  const { range, ...counts } = reportOf(record)
   return {
     partition,
     range: range === undefined ? null : [range.start, range.end],
@@ -90,8 +119,30 @@ function certify(record: PartitionRecord): CertifiedPartition {
     round,
     attempt: fence,
     ...counts,
-    failures: setbacks(record).map(({ round: inRound, code, reason }) => ({ round: inRound, code, reason })),
+    failures: failuresOf(record),
   }
+}
+
+function certifyMerge({ task: { merge, inputs }, record }: MergedTask): CertifiedMerge {
+  const { outputs } = reportOf(record)
+  const { round, fence: attempt } = record
+  return {
+    merge,
+    round,
+    attempt,
+    inputs: inputs.map(({ key }) => key),
+    outputs,
+    failures: failuresOf(record),
+  }
+}
+
+function reportOf({ partition, state, report }: PartitionRecord): Report {
+  if (state === PartitionState.SUCCEEDED && report !== undefined) return report
+  throw new TypeError(`partition ${partition} is ${state}: it cannot be certified`)
+}
+
+function failuresOf(record: PartitionRecord): CertifiedPartition['failures'] {
+  return setbacks(record).map(({ round, code, reason }) => ({ round, code, reason }))
 }
 
 function withinOf(range: SourceRange | undefined): Pick<CertifiedPartition, 'within'> {

@@ -68,15 +68,24 @@ export const stateKeys = {
     round === 1
       ? `runs/${runId}/plan/${padded(page, 4)}.json`
       : `runs/${runId}/rounds/${padded(round, 2)}/${padded(page, 4)}.json`,
+  /** The `MergeTask` of one child of the merge stage. */
+  merge: (runId: string, merge: number): string => `runs/${runId}/merges/${padded(merge, 8)}.json`,
   rejects: (runId: string, partition: number, fence: number): string =>
     `runs/${runId}/rejects/part-${padded(partition, 8)}-${fence}.ndjson`,
 }
 
+const compressionExtensions = { none: '', gzip: '.gz', zstd: '.zst' } as const
+
 export const outputKeys = {
   runPrefix: (prefix: string, runId: string): string => `${prefix}run=${runId}/`,
   /** Keys of one attempt's outputs end in this name, in a `column=value/` folder or not. */
-  part: (partition: number, fence: number, file = 0): string =>
-    `part-${padded(partition, 8)}-${fence}${file === 0 ? '' : `-${file}`}.parquet`,
+  part: (partition: number, fence: number, file = 0, extension = 'parquet'): string =>
+    `part-${padded(partition, 8)}-${fence}${file === 0 ? '' : `-${file}`}.${extension}`,
+  merged: (merge: number, fence: number, extension = 'parquet'): string =>
+    `merged-${padded(merge, 8)}-${fence}.${extension}`,
+  /** Of the files that a pipeline's output is made of: `parquet`, `csv`, `csv.gz`, `ndjson.zst`. */
+  extension: ({ format, compression }: Pipeline['output']): string =>
+    format === 'parquet' ? format : `${format}${compressionExtensions[compression]}`,
   certificate: (prefix: string, runId: string): string => `${prefix}_millrace/${runId}.json`,
 }
 
