@@ -1,7 +1,8 @@
 /** The spool as a table of typed columns, every value as it stood in the source. */
 import type { Column } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
-import { type RecordFormat, wholeObjectColumn } from '../read/format.ts'
+import type { RecordFormat } from '../read/format.ts'
+import { wholeObjectColumn } from '../read/formats/ndjson.ts'
 import type { Spool } from '../read/spool.ts'
 import { castOf, isExact, misfitWords } from './exact.ts'
 import type { Session } from './session.ts'

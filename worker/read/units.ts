@@ -10,6 +10,8 @@ import type { Scanner } from './lines.ts'
 import type { Stretch } from './stretch.ts'
 import { Window } from './window.ts'
 
+export const notText = 'The record is not valid UTF-8.'
+
 /** bytes[begin, line.contentEnd) of the window, at `offset` in the stretch. Valid during the call only. */
 export interface Unit {
   window: Window

@@ -1,0 +1,27 @@
+/** How fields are spooled that are not copied as they stand. */
+import type { CsvDialect } from '../../shared/layout.ts'
+import type { Spool } from './spool.ts'
+
+/** Control characters, which neither JSON nor common text holds in the raw: nearly nothing needs quoting. */
+export const ownDialect: CsvDialect = { delimiter: '\x1f', quote: '\x1e' }
+
+/** What DuckDB would take for the end of a line or a field, or drop as a byte order mark. */
+const specials = ['\r', '\ufeff', ownDialect.delimiter, ownDialect.quote]
+
+/** One field of UTF-8 without a newline, in quotes where it needs them; the empty text is not NULL. */
+export function spoolField(bytes: Buffer, begin: number, end: number, spool: Spool): void {
+  if (end > begin && isPlain(bytes, begin, end)) spool.copy(bytes, begin, end)
+  else spool.quoted(bytes.toString('utf8', begin, end))
+}
+
+function isPlain(bytes: Buffer, begin: number, end: number): boolean {
+  for (let at = begin; at < end; at++) {
+    const byte = bytes[at] ?? 0
+    if ((byte < 0x20 && byte !== 9) || byte === 0xef) return !hasSpecial(bytes.toString('utf8', begin, end))
+  }
+  return true
+}
+
+function hasSpecial(text: string): boolean {
+  return specials.some(one => text.includes(one))
+}
