@@ -55,6 +55,8 @@ export interface Layout {
   header?: boolean
   /** Names of a record's fields in the file's own order, where they are not those of the run's columns. */
   fields?: string[]
+  /** How those differ from the pipeline's columns: names it does not have, and names only it has. */
+  drift?: { unknown: string[]; lacking: string[] }
 }
 
 export interface CsvDialect {
