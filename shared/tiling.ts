@@ -25,8 +25,13 @@ export function miscuts(run: RunDocument, reports: readonly PartitionRecord[], d
   for (const { partition, report } of reports) {
     const range = report?.range
     if (range === undefined) continue
-    if (!same(startOf(range), cursor)) {
-      blame(run, found, cursor, proven, startOf(range), partition)
+    const start = startOf(range)
+    if (proven === undefined && isBefore(start, cursor) && partition < ownerOf(run, cursor)) {
+      overlapped(run, found, cursor, start, partition)
+      continue
+    }
+    if (!same(start, cursor)) {
+      blame(run, found, cursor, proven, start, partition)
       proven ??= cursor
     }
     cursor = endOf(range)
@@ -47,6 +52,26 @@ function same(one: Position, other: Position): boolean {
   return one.at === other.at && (one.within ?? 0) === (other.within ?? 0)
 }
 
+function isBefore(one: Position, other: Position): boolean {
+  return one.at < other.at || (one.at === other.at && (one.within ?? 0) < (other.within ?? 0))
+}
+
+/** A record that is proven reaches over the whole of a partition that took something in it for a start. */
+function overlapped(
+  run: RunDocument,
+  found: Map<number, Miscut>,
+  cursor: Position,
+  actual: Position,
+  partition: number,
+): void {
+  const words = `the record before it ends at ${placeWords(cursor)}, it started at ${placeWords(actual)}`
+  found.set(partition, { assignment: { ...cut(run, partition), ...scanning(cursor) }, words })
+}
+
+function ownerOf(run: RunDocument, { at }: Position): number {
+  return Math.min(Math.floor((at - run.dataStart) / run.partitionBytes), run.partitions - 1)
+}
+
 function placeWords({ at, within }: Position): string {
   return within ? `byte ${within} of the block at byte ${at}` : `byte ${at}`
 }
@@ -60,7 +85,7 @@ function blame(
   actual: Position | undefined,
   partition: number,
 ): void {
-  const owner = Math.min(Math.floor((cursor.at - run.dataStart) / run.partitionBytes), run.partitions - 1)
+  const owner = ownerOf(run, cursor)
   const words = `a record starts at ${placeWords(cursor)}, the next partition started at ${actual ? placeWords(actual) : 'none'}`
   const hint = proven === undefined ? exactly(cursor) : scanning(proven)
   for (const culprit of new Set([owner, Math.min(partition, run.partitions - 1)])) {
@@ -80,7 +105,7 @@ function scanning({ at, within }: Position): Hint {
 }
 
 function scanRest(run: RunDocument, found: Map<number, Miscut>, proven: Position): void {
-  const first = Math.floor((proven.at - run.dataStart) / run.partitionBytes)
+  const first = ownerOf(run, proven)
   for (let partition = first; partition < run.partitions; partition++) {
     if (found.get(partition)?.assignment.exactStart !== undefined) continue
     const assignment = { ...cut(run, partition), ...scanning(proven) }

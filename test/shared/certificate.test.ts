@@ -48,6 +48,23 @@ describe('ranges', () => {
     )
   })
 
+  test('cannot begin inside a record that reaches over many of them: all of these are found at once', () => {
+    const found = miscuts(documentOf(5), [
+      succeeded(0, [10, 380]),
+      succeeded(1, [115, 220]),
+      succeeded(2, [220, 330]),
+      succeeded(3, [380, 415]),
+      succeeded(4, [415, 510]),
+    ])
+    assert.deepEqual(
+      found.map(({ assignment: { partition, exactStart, scanFrom } }) => [partition, exactStart, scanFrom]),
+      [
+        [1, undefined, 380],
+        [2, undefined, 380],
+      ],
+    )
+  })
+
   test('cannot begin behind the first record, nor end before the last byte', () => {
     assert.equal(
       miscuts(document, [succeeded(0, [15, 310]), succeeded(1), succeeded(2)])[0]?.assignment.partition,
