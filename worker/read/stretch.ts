@@ -57,7 +57,8 @@ function beginning(
   { exactStart, scanFrom, start }: Assignment,
 ): { from: number; first?: number } {
   if (exactStart !== undefined) return { from: exactStart, first: exactStart }
-  if (scanFrom !== undefined) return scanFrom === start ? { from: start, first: start } : { from: scanFrom }
+  if (scanFrom !== undefined)
+    return scanFrom < start ? { from: scanFrom } : { from: scanFrom, first: scanFrom }
   if (start <= dataStart) return { from: dataStart, first: dataStart }
   return { from: start - unitBytesOf(layout.encoding) }
 }
