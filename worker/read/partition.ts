@@ -170,9 +170,10 @@ export async function provenStart(
   return { exactStart: assignment.end }
 }
 
-function requestOf({ format, signal }: PartitionSource, stretch: Stretch) {
+function requestOf({ format, run, signal }: PartitionSource, stretch: Stretch) {
   const scanner = (sample?: Buffer) => format.scanner(sample)
-  return { stretch, scanner, guesses: format.guesses, recordBytesMax, signal }
+  const { encoding } = run.layout
+  return { stretch, encoding, scanner, guesses: format.guesses, recordBytesMax, signal }
 }
 
 function isBlank({ begin, line }: Unit, format: RecordFormat): boolean {

@@ -1,8 +1,8 @@
 /** What a partition reads, as logical bytes: decompressed, and without a care for where they come from. */
 import type { Assignment, Position, RunDocument } from '../../shared/documents.ts'
+import { unitBytesOf } from '../../shared/encoding.ts'
 import type { ByteRange, Objects } from '../../shared/ports.ts'
 import { bytesFrom } from './bytes.ts'
-import { unitBytesOf } from './encoding.ts'
 
 /** Consecutive logical bytes from which a partition takes records; offsets count from a place of its own choice. */
 export interface Stretch {

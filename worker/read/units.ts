@@ -4,15 +4,14 @@
  */
 import type { ScannedLine } from '../../shared/csv-scan.ts'
 import { MillraceError } from '../../shared/errors.ts'
+import type { Encoding } from '../../shared/layout.ts'
 import type { ByteRange } from '../../shared/ports.ts'
 import { sampleBytesMax } from './guess.ts'
 import type { Scanner } from './lines.ts'
 import type { Stretch } from './stretch.ts'
 import { Window } from './window.ts'
 
-export const notText = 'The record is not valid UTF-8.'
-
-/** bytes[begin, line.contentEnd) of the window, at `offset` in the stretch. Valid during the call only. */
+/** UTF-8: bytes[begin, line.contentEnd) of the window, at `offset` in the stretch. Valid during the call only. */
 export interface Unit {
   window: Window
   begin: number
@@ -22,6 +21,7 @@ export interface Unit {
 
 export interface UnitsRequest {
   stretch: Stretch
+  encoding: Encoding
   /** Given a sample where the scanner must guess whether the byte before the cut is inside quotes. */
   scanner: (sample?: Buffer) => Scanner
   guesses: boolean
@@ -41,7 +41,7 @@ export interface UnitsEnd {
 /** Errors: BAD_INPUT for a record over `recordBytesMax`, STOPPED, and those of reading. */
 export async function readUnits(request: UnitsRequest, onUnit: (unit: Unit) => boolean): Promise<UnitsEnd> {
   const { stretch } = request
-  const reading = new Reading(request, new Window(stretch.from), onUnit)
+  const reading = new Reading(request, new Window(stretch.from, request.encoding), onUnit)
   let bytesRead = 0
   if (stretch.first === undefined || stretch.first < stretch.end()) {
     for await (const chunk of stretch.chunks()) {
@@ -66,10 +66,12 @@ class Reading {
   #lastEnd: number | undefined
   #scanned = 0
   #begin = 0
+  #beginOffset: number
 
   constructor(request: UnitsRequest, window: Window, onUnit: (unit: Unit) => boolean) {
     this.#request = request
     this.#first = request.stretch.first
+    this.#beginOffset = request.stretch.from
     this.window = window
     this.#onUnit = onUnit
     if (!request.guesses || !request.stretch.guessed) this.#scanner = request.scanner()
@@ -91,6 +93,7 @@ class Reading {
   /** The object ended, or enough was read. */
   end(): void {
     if (this.done) return
+    this.window.end()
     this.#scan()
     if (this.done) return
     const { length } = this.window
@@ -106,13 +109,13 @@ class Reading {
     const { window } = this
     this.#scanner ??= this.#request.scanner(window.bytes.subarray(0, Math.min(window.length, sampleBytesMax)))
     this.#scanned = this.#scanner.scan(window.bytes, this.#scanned, window.length, line => this.#onLine(line))
-    const lost = this.#first === undefined && window.offset + this.#scanned >= this.#request.stretch.end()
-    if (lost) this.done = true
+    if (this.done || this.#first !== undefined) return
+    this.done = window.offsetOf(this.#scanned) >= this.#request.stretch.end()
   }
 
   #onLine(line: ScannedLine): boolean {
     const { stretch } = this.#request
-    const lineEnd = this.window.offset + line.end
+    const lineEnd = this.window.offsetOf(line.end)
     if (this.#first === undefined) {
       if (lineEnd >= stretch.start) this.#first = lineEnd
       this.done = lineEnd >= stretch.end()
@@ -121,12 +124,13 @@ class Reading {
       this.done = !this.#emit(line) || lineEnd >= stretch.end()
     }
     this.#begin = line.end
+    this.#beginOffset = lineEnd
     return !this.done
   }
 
   #emit(line: ScannedLine): boolean {
     this.#unit.begin = this.#begin
-    this.#unit.offset = this.window.offset + this.#begin
+    this.#unit.offset = this.#beginOffset
     this.#unit.line = line
     return this.#onUnit(this.#unit)
   }
@@ -137,7 +141,7 @@ class Reading {
     if (this.window.length - kept > recordBytesMax) {
       throw new MillraceError(
         'BAD_INPUT',
-        `The record at byte ${this.window.offset + kept} is over ${recordBytesMax} bytes long`,
+        `The record at byte ${this.window.offsetOf(kept)} is over ${recordBytesMax} bytes long`,
       )
     }
     this.window.discard(kept)

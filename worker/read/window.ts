@@ -1,24 +1,56 @@
-/** The bytes at hand: what was read and not yet done with. Grows only for a record that needs it. */
+/** The bytes at hand as UTF-8: what was read and not yet done with. Grows only for a record that needs it. */
 import { isUtf8 } from 'node:buffer'
+import { sourceBytesOf, Utf8Reader } from '../../shared/encoding.ts'
+import type { Encoding } from '../../shared/layout.ts'
 
+const encodingNames: Record<Encoding, string> = {
+  'utf-8': 'UTF-8',
+  'utf-16le': 'UTF-16LE',
+  'utf-16be': 'UTF-16BE',
+  'latin-1': 'latin-1',
+  'windows-1252': 'windows-1252',
+}
 const windowBytesMin = 512 * 1024
 
 export class Window {
   bytes: Buffer = Buffer.allocUnsafe(windowBytesMin)
   length = 0
-  /** Of bytes[0] in the source object. */
-  offset: number
+  /** Of the text that comes in. */
+  readonly encoding: Encoding
   /** The most bytes of memory it ever took. */
   peakBytes = windowBytesMin
   /** Bytes before this are in valid UTF-8 as far as known; the rest is not looked at yet. */
   #checkedTo = 0
   #dirtyTo = 0
 
-  constructor(offset: number) {
-    this.offset = offset
+  readonly #reader: Utf8Reader
+  /** A place in `bytes`, and its offset in the source; moved on by who asks for one behind it. */
+  #known = 0
+  #knownOffset: number
+
+  constructor(offset: number, encoding: Encoding) {
+    this.encoding = encoding
+    this.#knownOffset = offset
+    this.#reader = new Utf8Reader(encoding)
   }
 
   append(chunk: Buffer): void {
+    this.#append(this.#reader.push(chunk))
+  }
+
+  /** The source ended. */
+  end(): void {
+    this.#append(this.#reader.end())
+  }
+
+  /** In the source, of bytes[at], which begins a character; never before a place that was asked for already. */
+  offsetOf(at: number): number {
+    this.#knownOffset += sourceBytesOf(this.bytes, this.#known, at, this.encoding)
+    this.#known = at
+    return this.#knownOffset
+  }
+
+  #append(chunk: Buffer): void {
     const needed = this.length + chunk.length
     if (needed > this.bytes.length) {
       const grown = Buffer.allocUnsafe(Math.max(needed, this.bytes.length * 2))
@@ -33,18 +65,24 @@ export class Window {
 
   discard(count: number): void {
     if (count === 0) return
+    this.offsetOf(Math.max(count, this.#known))
+    this.#known -= count
     this.bytes.copyWithin(0, count, this.length)
     this.length -= count
-    this.offset += count
     this.#checkedTo = Math.max(0, this.#checkedTo - count)
     this.#dirtyTo = Math.max(0, this.#dirtyTo - count)
     if (this.length < windowBytesMin && this.bytes.length > 4 * windowBytesMin) this.#shrink()
   }
 
-  /** Is bytes[begin, end) valid UTF-8? Looks only where the wholesale check found something. */
+  /** Is bytes[begin, end) valid text? Looks only where the wholesale check found something. */
   isText(begin: number, end: number): boolean {
     const known = begin >= this.#dirtyTo && end <= this.#checkedTo
     return known || isUtf8(this.bytes.subarray(begin, end))
+  }
+
+  /** Why bytes[begin, end) is no sound record, if that is for its text alone. */
+  textFault(begin: number, end: number): string | undefined {
+    return this.isText(begin, end) ? undefined : `The record is not valid ${encodingNames[this.encoding]}.`
   }
 
   #shrink(): void {

@@ -5,7 +5,7 @@ import type { CsvDialect } from '../../../shared/layout.ts'
 import type { RecordFormat } from '../format.ts'
 import { guessPlace } from '../guess.ts'
 import type { Spool } from '../spool.ts'
-import { notText, type Unit } from '../units.ts'
+import type { Unit } from '../units.ts'
 
 /** Errors: PIPELINE_INVALID for a dialect that cannot be told apart. */
 export function csvFormat(dialect: CsvDialect, fields: string[]): RecordFormat {
@@ -29,7 +29,7 @@ export function csvFormat(dialect: CsvDialect, fields: string[]): RecordFormat {
 function csvFault({ window, begin, line }: Unit, columns: number): string | undefined {
   const fault = line.fault === CsvFault.none && line.fields !== columns ? CsvFault.fieldCount : line.fault
   if (fault !== CsvFault.none) return csvFaultWords(fault, line.fields, columns)
-  return window.isText(begin, line.contentEnd) ? undefined : notText
+  return window.textFault(begin, line.contentEnd)
 }
 
 /** DuckDB ends lines at a lone CR, and drops a byte order mark at the start: inside quotes they are data. */

@@ -2,7 +2,6 @@
 import type { RecordFormat } from '../format.ts'
 import { LineScanner } from '../lines.ts'
 import { ownDialect, spoolField } from '../own-dialect.ts'
-import { notText } from '../units.ts'
 
 export const linesFormat: RecordFormat = {
   dialect: ownDialect,
@@ -10,6 +9,6 @@ export const linesFormat: RecordFormat = {
   guesses: false,
   blankIsRecord: true,
   scanner: () => new LineScanner(),
-  fault: ({ window, begin, line }) => (window.isText(begin, line.contentEnd) ? undefined : notText),
+  fault: ({ window, begin, line }) => window.textFault(begin, line.contentEnd),
   spool: ({ window: { bytes }, begin, line }, spool) => spoolField(bytes, begin, line.contentEnd, spool),
 }
