@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import {
   type Assignment,
   type Column,
+  outputKeys,
   type RunDocument,
   rejectsPerPartitionMax,
   stateKeys,
@@ -67,7 +68,9 @@ async function workFrom(attempt: Attempt, source: PartitionSource): Promise<Repo
     const files = spool.records === 0 || rejects.tooMany ? [] : await working(attempt, source, spool, rejects)
     const recordsRead = spool.records + rejects.recordsCut
     const rejectsKey = await keepRejects(attempt, rejects, isGuessed(source))
-    await upload(attempt, files)
+    const { partition } = attempt.assignment
+    const extension = outputKeys.extension(attempt.run.pipeline.output)
+    await upload(attempt, files, number => outputKeys.part(partition, attempt.fence, number, extension))
     const recordsWritten = attempt.outputs.reduce((sum, output) => sum + output.records, 0)
     const counts = { recordsRead, recordsRejected: rejects.count, recordsWritten, outputs: attempt.outputs }
     return { ...(range ? { range } : {}), ...counts, ...(rejectsKey ? { rejectsKey } : {}) }
@@ -109,8 +112,8 @@ async function working(
     const loadedMs = attempt.elapsedMs() - began
     const tolerated = rejects.count <= run.pipeline.tolerate.rejectedRecords
     // Loaded only now: DuckDB's library must not stand between the process's start and its claim.
-    const { writeParquet } = await import('./duckdb/write.ts')
-    const files = tolerated ? await writeParquet(session, run.pipeline, scratch) : []
+    const { writeOutput } = await import('./duckdb/write.ts')
+    const files = tolerated ? await writeOutput(session, run.pipeline, scratch) : []
     log.info('worked', { misfits, files: files.length, loadedMs, ms: attempt.elapsedMs() - began })
     return files
   } finally {

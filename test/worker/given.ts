@@ -29,6 +29,7 @@ export interface GivenOptions {
   columns?: Column[]
   sql?: string
   partitionBy?: string[]
+  output?: Record<string, unknown>
   rejectedRecords?: number
   partitionBytes?: number
 }
@@ -45,7 +46,7 @@ export async function givenRun(options: GivenOptions) {
       name: 'given',
       source: { prefix: 'in/', format: 'csv', ...options.source },
       work: { sql: options.sql ?? 'SELECT * FROM input' },
-      output: { prefix: 'out/', partitionBy: options.partitionBy ?? [] },
+      output: { prefix: 'out/', partitionBy: options.partitionBy ?? [], ...options.output },
       tolerate: { rejectedRecords: options.rejectedRecords ?? 0 },
     },
     'given',

@@ -1,16 +1,24 @@
-/** The user's SELECT over `input`, as Parquet. */
+/** The user's SELECT over `input`, as files of the output's format. */
+import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { StatementType } from '@duckdb/node-api'
+import { DuckDBTypeId, StatementType } from '@duckdb/node-api'
+import { outputKeys } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
+import { countRecords, writtenDialect } from '../count.ts'
+import { ownDialect } from '../read/own-dialect.ts'
 import type { Scratch } from '../scratch.ts'
+import { jsonLine, type ResultColumn } from './json-line.ts'
 import type { Session } from './session.ts'
 import { literal, name } from './text.ts'
 
-/** DuckDB's own default, said: readers skip and parallelise by row group. */
-const rowGroupRows = 122_880
+type Output = Pipeline['output']
+
 const resultView = '__millrace_result'
+const lineColumn = '__millrace_line'
+/** Hive's word for NULL in a folder's name. */
+const hiveNull = '__HIVE_DEFAULT_PARTITION__'
 
 export interface WrittenFile {
   file: string
@@ -20,32 +28,81 @@ export interface WrittenFile {
 }
 
 /** Files without rows are left out. Errors: WORK_FAILED with DuckDB's words, COUNT_MISMATCH. */
-export async function writeParquet(
+export async function writeOutput(
   session: Session,
-  pipeline: Pipeline,
+  { work, output }: Pipeline,
   scratch: Scratch,
 ): Promise<WrittenFile[]> {
-  const { sql } = pipeline.work
-  await refuseOtherThanSelect(session, sql)
+  await refuseOtherThanSelect(session, work.sql)
   await session.run('SET lock_configuration = true')
-  const { partitionBy } = pipeline.output
-  const target = partitionBy.length === 0 ? join(scratch.out, 'all.parquet') : scratch.out
-  const options = ['FORMAT parquet', 'COMPRESSION zstd', `ROW_GROUP_SIZE ${rowGroupRows}`]
-  if (partitionBy.length > 0)
-    options.push(`PARTITION_BY (${partitionBy.map(name).join(', ')}), OVERWRITE_OR_IGNORE`)
   // As a view, the user's SQL may end in a semicolon and comments: there is nothing behind it to be swallowed.
-  await session.run(`CREATE TEMP VIEW ${resultView} AS ${sql}`)
-  const copy = `COPY (FROM ${resultView}) TO ${literal(target)} (${options.join(', ')})`
-  const [[copied] = []] = await session.rows(copy)
-  const files = await listFiles(session, scratch.out)
+  await session.run(`CREATE TEMP VIEW ${resultView} AS ${work.sql}`)
+  const select = `SELECT ${selected(await resultColumns(session), output)} FROM ${resultView}`
+  const extension = outputKeys.extension(output)
+  const parted = output.partitionBy.length > 0
+  const target = parted ? scratch.out : join(scratch.out, `all.${extension}`)
+  const folders = parted
+    ? [
+        `PARTITION_BY (${output.partitionBy.map(name).join(', ')})`,
+        'OVERWRITE_OR_IGNORE',
+        `FILE_EXTENSION ${literal(extension)}`,
+      ]
+    : []
+  const options = [...copyOptions(output), ...folders].join(', ')
+  const [[copied] = []] = await session.rows(`COPY (${select}) TO ${literal(target)} (${options})`)
+  const files = await listFiles(session, scratch.out, output)
   const records = files.reduce((sum, file) => sum + file.records, 0)
   if (records !== Number(copied)) {
-    throw new MillraceError(
-      'COUNT_MISMATCH',
-      `DuckDB wrote ${copied} rows, the files' footers say ${records}`,
-    )
+    throw new MillraceError('COUNT_MISMATCH', `DuckDB wrote ${copied} rows, the files hold ${records}`)
   }
   return files.filter(file => file.records > 0)
+}
+
+/** Every option said. */
+export function copyOptions({ format, compression, rowGroupRows }: Output): string[] {
+  if (format === 'parquet') return ['FORMAT parquet', 'COMPRESSION zstd', `ROW_GROUP_SIZE ${rowGroupRows}`]
+  const text = ['FORMAT csv', `COMPRESSION ${compression}`]
+  // JSON has escaped whatever could end a line, so nothing is quoted.
+  if (format === 'ndjson') {
+    return [...text, 'HEADER false', `DELIMITER ${literal(ownDialect.delimiter)}`, "QUOTE ''", "ESCAPE ''"]
+  }
+  const quote = literal(writtenDialect.quote)
+  const dialect = `DELIMITER ${literal(writtenDialect.delimiter)}, QUOTE ${quote}, ESCAPE ${quote}`
+  // NULL is an empty field; DuckDB quotes an empty text because it reads the same.
+  return [...text, 'HEADER true', dialect, "NULLSTR ''"]
+}
+
+/** What is copied: the result's columns, those of the folders among them or, of JSON, behind the line. */
+function selected(columns: readonly ResultColumn[], { format, partitionBy }: Output): string {
+  const folders = new Set(partitionBy.map(title => title.toLowerCase()))
+  const isFolder = ({ title }: ResultColumn): boolean => folders.has(title.toLowerCase())
+  if (format === 'ndjson') {
+    const line = `${jsonLine(columns.filter(column => !isFolder(column)))} AS ${lineColumn}`
+    return [line, ...columns.filter(isFolder).map(folderValue)].join(', ')
+  }
+  const exact = format === 'parquet' ? parquetValue : ({ title }: ResultColumn) => name(title)
+  return columns.map(column => (isFolder(column) ? folderValue(column) : exact(column))).join(', ')
+}
+
+/** A text that reads like NULL's folder would share it, and one of the two would overwrite the other. */
+function folderValue({ title, type }: ResultColumn): string {
+  if (type.typeId !== DuckDBTypeId.VARCHAR) return name(title)
+  const words = literal(`${title} holds the text ${hiveNull}, which names the folder of NULL`)
+  return `CASE WHEN ${name(title)} = ${literal(hiveNull)} THEN error(${words}) ELSE ${name(title)} END AS ${name(title)}`
+}
+
+/** Parquet has no integers of 128 bits: as DOUBLE, which DuckDB would take, they lose digits in silence. */
+function parquetValue({ title, type }: ResultColumn): string {
+  const huge = type.typeId === DuckDBTypeId.HUGEINT || type.typeId === DuckDBTypeId.UHUGEINT
+  return huge ? `CAST(${name(title)} AS DECIMAL(38, 0)) AS ${name(title)}` : name(title)
+}
+
+async function resultColumns(session: Session): Promise<ResultColumn[]> {
+  const result = await session.connection.prepare(`FROM ${resultView}`)
+  return Array.from({ length: result.columnCount }, (_, at) => ({
+    title: result.columnName(at),
+    type: result.columnType(at),
+  }))
 }
 
 /** All that the binding says of SQL that is empty, or comments only. */
@@ -66,16 +123,26 @@ async function refuseOtherThanSelect(session: Session, sql: string): Promise<voi
   throw new MillraceError('WORK_FAILED', 'The SQL is no SELECT', { remedy: 'Write one SELECT over `input`.' })
 }
 
-async function listFiles(session: Session, out: string): Promise<WrittenFile[]> {
+async function listFiles(session: Session, out: string, output: Output): Promise<WrittenFile[]> {
   const entries = await readdir(out, { recursive: true, withFileTypes: true })
   const files: WrittenFile[] = []
   for (const entry of entries.filter(each => each.isFile())) {
     const file = join(entry.parentPath, entry.name)
-    const [[records] = []] = await session.rows(
-      `SELECT num_rows FROM parquet_file_metadata(${literal(file)})`,
-    )
     const folder = relative(out, entry.parentPath)
-    files.push({ file, folder: folder === '' ? '' : `${folder}/`, records: Number(records) })
+    const records = await recordsIn(session, file, output)
+    files.push({ file, folder: folder === '' ? '' : `${folder}/`, records })
   }
   return files.toSorted((a, b) => (a.file < b.file ? -1 : 1))
+}
+
+/** Not by what the COPY said of itself: by the file's footer, or by our own reader. */
+export async function recordsIn(
+  session: Pick<Session, 'rows'>,
+  file: string,
+  output: Output,
+): Promise<number> {
+  if (output.format !== 'parquet') return countRecords(createReadStream(file), output)
+  const sql = `SELECT num_rows FROM parquet_file_metadata(${literal(file)})`
+  const [[records] = []] = await session.rows(sql)
+  return Number(records)
 }
