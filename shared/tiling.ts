@@ -36,7 +36,10 @@ export function miscuts(run: RunDocument, reports: readonly PartitionRecord[], d
     }
     cursor = endOf(range)
   }
-  if (!same(cursor, { at: run.dataEnd })) blame(run, found, cursor, proven, undefined, run.partitions)
+  if (!same(cursor, { at: run.dataEnd })) {
+    blame(run, found, cursor, proven, undefined, run.partitions)
+    proven ??= cursor
+  }
   if (distrust && proven !== undefined) scanRest(run, found, proven)
   return [...found.values()].toSorted((a, b) => a.assignment.partition - b.assignment.partition)
 }

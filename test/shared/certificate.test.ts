@@ -91,6 +91,22 @@ describe('ranges', () => {
     )
   })
 
+  test('of partitions that all found nothing are scanned from the proven end once guesses are distrusted', () => {
+    const found = miscuts(
+      documentOf(4),
+      [succeeded(0, [10, 120]), succeeded(1), succeeded(2), succeeded(3)],
+      true,
+    )
+    assert.deepEqual(
+      found.map(({ assignment: { partition, exactStart, scanFrom } }) => [partition, exactStart, scanFrom]),
+      [
+        [1, 120, undefined],
+        [2, undefined, 120],
+        [3, undefined, 120],
+      ],
+    )
+  })
+
   test('are all scanned right of the proven part once guesses are distrusted', () => {
     const found = miscuts(
       document,
