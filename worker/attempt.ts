@@ -2,7 +2,6 @@
 import { rm } from 'node:fs/promises'
 import {
   type Assignment,
-  type Column,
   outputKeys,
   type RunDocument,
   rejectsPerPartitionMax,
@@ -105,8 +104,7 @@ async function working(
   const began = attempt.elapsedMs()
   const session = await attempt.openSession({ scratch, signal })
   try {
-    const json = run.pipeline.source.format === 'ndjson'
-    const table = new Table(session, spool, source.format, json, columnsOf(run))
+    const table = new Table(session, spool, source.format, run)
     const misfits = await table.load()
     if (misfits > 0) await rejectMisfits(source, table, spool, rejects, misfits)
     const loadedMs = attempt.elapsedMs() - began
@@ -119,10 +117,6 @@ async function working(
   } finally {
     session.close()
   }
-}
-
-function columnsOf({ pipeline, columns }: RunDocument): Column[] {
-  return pipeline.source.format === 'lines' ? [{ name: 'line', type: 'VARCHAR' }] : columns
 }
 
 async function rejectMisfits(

@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { compressions, drifts, encodings, linePresets, raggedRules } from '../layout.ts'
 import { columns, columnType } from './columns.ts'
+import { rowFaults } from './rows.ts'
 
 const MiB = 1024 ** 2
 const GiB = 1024 ** 3
@@ -165,6 +166,11 @@ export const sourceSchema = z
   .refine(source => source.format !== 'lines' || !(source.pattern && source.preset), {
     error: 'give a pattern or a preset, not both',
     path: ['pattern'],
+  })
+  .superRefine((source, context) => {
+    for (const { key, fault } of rowFaults(source)) {
+      context.addIssue({ code: 'custom', message: fault, path: [key], input: source })
+    }
   })
 
 function dialectIsClear(source: object): boolean {

@@ -1,10 +1,11 @@
 /** The spool as a table of typed columns, every value as it stood in the source. */
-import type { Column } from '../../shared/documents.ts'
+import type { RunDocument } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { RecordFormat } from '../read/format.ts'
-import { wholeObjectColumn } from '../read/formats/ndjson.ts'
 import type { Spool } from '../read/spool.ts'
+import { type Planned, plannedColumns } from './columns.ts'
 import { castOf, isExact, misfitWords } from './exact.ts'
+import { type LineMatch, lineMatchOf } from './lines.ts'
 import type { Session } from './session.ts'
 import { literal, name } from './text.ts'
 
@@ -15,29 +16,30 @@ const csvBufferBytesMin = 8 * 1024 * 1024
 export interface Misfit {
   /** Position among the spooled records, from 0. */
   ordinal: number
-  column: string
+  /** Absent: it is the record as a whole that does not fit. */
+  column?: string
   reason: string
-}
-
-/** One column on its way: its text in the spool, what must hold of that text's kind, and its type. */
-interface Planned extends Column {
-  text: string
-  kind: string
 }
 
 export class Table {
   readonly #session: Session
   readonly #spool: Spool
-  readonly #format: RecordFormat
+  readonly #format: Pick<RecordFormat, 'dialect' | 'spooled'>
   readonly #columns: Planned[]
+  /** Where a pattern takes lines apart. */
+  readonly #match: LineMatch | undefined
 
-  constructor(session: Session, spool: Spool, format: RecordFormat, json: boolean, columns: Column[]) {
+  constructor(
+    session: Session,
+    spool: Spool,
+    format: Pick<RecordFormat, 'dialect' | 'spooled'>,
+    run: Pick<RunDocument, 'pipeline' | 'source' | 'columns'>,
+  ) {
     this.#session = session
     this.#spool = spool
     this.#format = format
-    this.#columns = json
-      ? jsonColumns(columns)
-      : columns.map((column, at) => planned(column, `c${at}`, 'true'))
+    this.#match = lineMatchOf(run.pipeline.source)
+    this.#columns = plannedColumns(run, format.spooled, this.#match)
   }
 
   /**
@@ -45,9 +47,9 @@ export class Table {
    * Errors: COUNT_MISMATCH where DuckDB saw more or fewer records than our reader wrote.
    */
   async load(): Promise<number> {
+    await this.#match?.compile(this.#session)
     const values = this.#columns.map(({ name: title }, at) => `v${at} AS ${name(title)}`)
-    const bad = this.#columns.map((_, at) => this.#fits(at)).filter(fits => fits !== 'true')
-    const flag = `NOT (${bad.length === 0 ? 'true' : bad.join(' AND ')}) AS ${badColumn}`
+    const flag = `NOT (${this.#verdicts().join(' AND ') || 'true'}) AS ${badColumn}`
     await this.#session.run(
       `CREATE TABLE loaded AS SELECT ${[...values, flag].join(', ')} FROM ${this.#cast()}`,
     )
@@ -62,19 +64,23 @@ export class Table {
 
   /** Which records do not fit, and the first column that is why; at most `countMax`, in order. */
   async misfits(countMax: number): Promise<Misfit[]> {
-    const cases = this.#columns.map((_, at) => `WHEN NOT ${this.#fits(at)} THEN ${at}`).join(' ')
+    const unmatched = this.#match ? ['WHEN NOT matched THEN -1'] : []
+    const cases = [...unmatched, ...this.#columns.map((_, at) => `WHEN NOT ${this.#fits(at)} THEN ${at}`)]
     const sql = `SELECT ordinal, culprit FROM (
-      SELECT row_number() OVER () - 1 AS ordinal, CASE ${cases} END AS culprit FROM ${this.#cast()}
+      SELECT row_number() OVER () - 1 AS ordinal, CASE ${cases.join(' ')} END AS culprit FROM ${this.#cast()}
     ) WHERE culprit IS NOT NULL ORDER BY ordinal LIMIT ${countMax}`
     return (await this.#session.rows(sql)).map(([ordinal, culprit]) => {
       const column = this.#columns[Number(culprit)]
-      const title = column?.name ?? ''
-      return {
-        ordinal: Number(ordinal),
-        column: title,
-        reason: `The value ${misfitWords(column?.type ?? '')}.`,
-      }
+      if (column === undefined) return { ordinal: Number(ordinal), reason: this.#match?.reason ?? '' }
+      const reason = `The value ${misfitWords(column.type)}.`
+      return { ordinal: Number(ordinal), column: column.name, reason }
     })
+  }
+
+  /** What must hold of each record, but for what always does. */
+  #verdicts(): string[] {
+    const fits = this.#columns.map((_, at) => this.#fits(at)).filter(one => one !== 'true')
+    return this.#match ? ['matched', ...fits] : fits
   }
 
   #fits(at: number): string {
@@ -85,9 +91,12 @@ export class Table {
 
   /** In layers, so that nothing is computed twice: text and kind, then value, then verdict. */
   #cast(): string {
+    const matched = this.#match ? ['matched'] : []
     const texts = this.#columns.map(({ text, kind }, at) => `${text} AS t${at}, ${kind} AS k${at}`)
     const values = this.#columns.map(({ type }, at) => `t${at}, k${at}, ${castOf(type, `t${at}`)} AS v${at}`)
-    return `(SELECT ${values.join(', ')} FROM (SELECT ${texts.join(', ')} FROM ${this.#csv()}))`
+    const fields = this.#match ? this.#match.fields(this.#csv()) : this.#csv()
+    const inner = `(SELECT ${[...matched, ...texts].join(', ')} FROM ${fields})`
+    return `(SELECT ${[...matched, ...values].join(', ')} FROM ${inner})`
   }
 
   /** Every option said: nothing is sniffed, nothing is forgiven. */
@@ -110,30 +119,4 @@ export class Table {
       { remedy: 'This is a fault of Millrace; nothing of this partition is published.' },
     )
   }
-}
-
-function planned(column: Column, text: string, kind: string): Planned {
-  return { ...column, text, kind }
-}
-
-/** A field holds its value's own JSON text: `"a"`, 3.7, true, {"b":1}. */
-function jsonColumns(columns: Column[]): Planned[] {
-  const own = columns.filter(({ name: title }) => title !== wholeObjectColumn)
-  const fields = own.map((column, at) => jsonColumn(column, `c${at + 1}`))
-  return [...fields, planned({ name: wholeObjectColumn, type: 'JSON' }, 'c0', 'true')]
-}
-
-function jsonColumn(column: Column, field: string): Planned {
-  if (column.type === 'JSON') return planned(column, field, 'true')
-  if (column.type === 'BOOLEAN') return planned(column, field, `${field} IN ('true', 'false')`)
-  // Of all the first bytes a JSON value can have, only a number's lie from '-' to '9'.
-  if (/^(SMALLINT|INTEGER|BIGINT|DOUBLE|DECIMAL)/.test(column.type)) {
-    return planned(column, field, `ascii(${field}) BETWEEN 45 AND 57`)
-  }
-  const decoded = `CASE WHEN contains(${field}, '\\') THEN json_extract_string(TRY_CAST(${field} AS JSON), '$') ELSE ${field}[2:-2] END`
-  return planned(
-    column,
-    `CASE WHEN starts_with(${field}, '"') THEN ${decoded} END`,
-    `starts_with(${field}, '"')`,
-  )
 }

@@ -1,0 +1,55 @@
+/** What is wrong with what a pipeline says of the columns of its rows. Pure. */
+import { metadataColumns, ownPrefix, wholeObjectColumn } from '../added-columns.ts'
+import { linesFault } from '../line-patterns.ts'
+
+interface Source {
+  format: string
+  metadata: boolean
+  columns?: Record<string, string> | undefined
+  fields?: { name: string }[] | undefined
+  rescued?: string | undefined
+  pattern?: string | undefined
+  preset?: string | undefined
+}
+
+interface RowFault {
+  /** Below `source`. */
+  key: string
+  fault: string
+}
+
+/** Every fault, each with the key it concerns. */
+export function rowFaults(source: Source): RowFault[] {
+  const lines = source.format === 'lines' ? linesFault(source) : undefined
+  return [...(lines ? [lines] : []), ...nameFaults(source)]
+}
+
+/** Case is ignored, as in SQL. */
+function nameFaults(source: Source): RowFault[] {
+  const named = Object.keys(source.columns ?? {})
+  const names = named.length > 0 ? named : (source.fields ?? []).map(({ name }) => name)
+  const folded = new Set(names.map(name => name.toLowerCase()))
+  const added = source.metadata ? metadataColumns.map(({ name }) => name) : []
+  const taken = added.filter(name => folded.has(name))
+  const own = names.filter(name => name.toLowerCase().startsWith(ownPrefix))
+  return [
+    ...taken.map(name => ({
+      key: 'metadata',
+      fault: `adds a column ${name}, and there is one of that name`,
+    })),
+    ...own.map(name => ({ key: 'columns', fault: `names ${name}; such names are kept for Millrace` })),
+    ...rescuedFault(source, folded),
+  ]
+}
+
+function rescuedFault({ rescued, metadata, format }: Source, folded: ReadonlySet<string>): RowFault[] {
+  if (rescued === undefined) return []
+  const title = rescued.toLowerCase()
+  const isJson = format === 'ndjson' || format === 'json'
+  const added = [
+    ...(metadata ? metadataColumns.map(({ name }) => name) : []),
+    isJson ? wholeObjectColumn : '',
+  ]
+  if (!folded.has(title) && !added.includes(title) && !title.startsWith(ownPrefix)) return []
+  return [{ key: 'rescued', fault: `names a column ${rescued} that is there already, or kept for Millrace` }]
+}
