@@ -4,6 +4,7 @@ import type { Assignment, AssignmentPage, RunDocument } from './documents.ts'
 import type { Layout } from './layout.ts'
 import type { Pipeline } from './pipeline.ts'
 import { streamOf } from './plan/compression.ts'
+import { planParquet } from './plan/parquet.ts'
 import { isRefusal, type Refusal } from './plan/refusal.ts'
 import { planText } from './plan/text.ts'
 import type { ByteRange } from './ports.ts'
@@ -50,9 +51,14 @@ export async function planRun(
   look: Look,
   partitionBytes?: number,
 ): Promise<RunDocument | Refusal> {
+  const { source } = look
+  if (pipeline.source.format === 'parquet') {
+    const wanted = partitionBytes ?? pipeline.split.partitionBytes ?? partitionBytesDefault
+    const plan = await planParquet(pipeline.source, look, wanted)
+    return isRefusal(plan) ? plan : { runId, pipeline, source, ...plan }
+  }
   const stream = await streamOf(pipeline, look)
   if (isRefusal(stream)) return stream
-  const { source } = look
   const text = planText(pipeline, stream.head)
   if (isRefusal(text)) return text
   const { compression, space } = stream
@@ -88,12 +94,12 @@ function tooMany(bytes: number, partitionBytes: number, partitions: number): Ref
   }
 }
 
-/** Round 1, page by page: cut by arithmetic; the workers align to records. */
-export function* firstRound(run: RunDocument): Generator<AssignmentPage> {
+/** All partitions, page by page: cut by arithmetic; the workers align to records. */
+export function* firstRound(run: RunDocument, round = 1): Generator<AssignmentPage> {
   for (let first = 0; first < run.partitions; first += partitionsPerPage) {
     const count = Math.min(partitionsPerPage, run.partitions - first)
     yield {
-      round: 1,
+      round,
       page: first / partitionsPerPage,
       assignments: Array.from({ length: count }, (_, at) => cut(run, first + at)),
     }
