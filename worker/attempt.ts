@@ -9,7 +9,7 @@ import {
 } from '../shared/documents.ts'
 import { isError, MillraceError } from '../shared/errors.ts'
 import type { Objects } from '../shared/ports.ts'
-import type { OutputObject, Report } from '../shared/records.ts'
+import type { OutputObject, Report, SourceRange } from '../shared/records.ts'
 import type { Stage } from '../shared/vocabulary.ts'
 import { Table } from './duckdb/load.ts'
 import type { Session, SessionOptions } from './duckdb/session.ts'
@@ -66,16 +66,31 @@ async function workFrom(attempt: Attempt, source: PartitionSource): Promise<Repo
     const { range } = await reading(attempt, source, spool, rejects)
     const files = spool.records === 0 || rejects.tooMany ? [] : await working(attempt, source, spool, rejects)
     const recordsRead = spool.records + rejects.recordsCut
-    const rejectsKey = await keepRejects(attempt, rejects, isGuessed(source))
-    const { partition } = attempt.assignment
-    const extension = outputKeys.extension(attempt.run.pipeline.output)
-    await upload(attempt, files, number => outputKeys.part(partition, attempt.fence, number, extension))
-    const recordsWritten = attempt.outputs.reduce((sum, output) => sum + output.records, 0)
-    const counts = { recordsRead, recordsRejected: rejects.count, recordsWritten, outputs: attempt.outputs }
-    return { ...(range ? { range } : {}), ...counts, ...(rejectsKey ? { rejectsKey } : {}) }
+    return await finish(attempt, { files, rejects, recordsRead, range, guessed: isGuessed(source) })
   } finally {
     spool.close()
   }
+}
+
+export interface Worked {
+  files: WrittenFile[]
+  rejects: Rejects
+  recordsRead: number
+  range: SourceRange | undefined
+  /** The reading began with a guess that nobody has proven yet. */
+  guessed: boolean
+}
+
+/** What was worked becomes objects and a report. Errors: BAD_INPUT where more is rejected than tolerated. */
+export async function finish(attempt: Attempt, worked: Worked): Promise<Report> {
+  const { files, rejects, recordsRead, range } = worked
+  const rejectsKey = await keepRejects(attempt, rejects, worked.guessed)
+  const { partition } = attempt.assignment
+  const extension = outputKeys.extension(attempt.run.pipeline.output)
+  await upload(attempt, files, number => outputKeys.part(partition, attempt.fence, number, extension))
+  const recordsWritten = attempt.outputs.reduce((sum, output) => sum + output.records, 0)
+  const counts = { recordsRead, recordsRejected: rejects.count, recordsWritten, outputs: attempt.outputs }
+  return { ...(range ? { range } : {}), ...counts, ...(rejectsKey ? { rejectsKey } : {}) }
 }
 
 async function reading(attempt: Attempt, source: PartitionSource, spool: Spool, rejects: Rejects) {
