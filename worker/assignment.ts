@@ -34,7 +34,8 @@ export async function fetchAssignment(
   return { run, assignment, stage: assignments.stage ?? Stage.work }
 }
 
-async function fetchJson<Shape>(objects: Objects, bucket: string, key: string): Promise<Shape> {
+/** Errors: OBJECT_MISSING, MALFORMED, and those of reading. */
+export async function fetchJson<Shape>(objects: Objects, bucket: string, key: string): Promise<Shape> {
   const parts: Buffer[] = []
   let bytes = 0
   for await (const part of await objects.read({ bucket, key })) {

@@ -1,8 +1,10 @@
 /** Which work an attempt is: by the stage of its round, then by the format of its run. */
 import type { Report } from '../shared/records.ts'
+import { Stage } from '../shared/vocabulary.ts'
 import { type Attempt, work } from './attempt.ts'
 
 /** Errors: those of the work. */
-export function perform(attempt: Attempt): Promise<Report> {
+export async function perform(attempt: Attempt): Promise<Report> {
+  if (attempt.stage === Stage.merge) return (await import('./merge/merge.ts')).merge(attempt)
   return work(attempt)
 }
