@@ -6,12 +6,13 @@ import { isError } from '../shared/errors.ts'
 import { type Drop, parseObjectCreated } from '../shared/events.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
 import { isRefusal, type Refusal } from '../shared/plan/refusal.ts'
+import { splitRound, splitsFirst } from '../shared/plan/split.ts'
 import { firstRound, pipelineFor, planRun, runIdOf } from '../shared/plan.ts'
 import { type RunRecord, recordKeys, runIndexes, type SourceRecord, toItem } from '../shared/records.ts'
-import { RunState } from '../shared/vocabulary.ts'
+import { RunState, Stage } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { queueDoor } from './doorway/doors.ts'
-import { readDocument, writeOnce } from './steps/documents.ts'
+import { freeze } from './steps/documents.ts'
 import { announce, loadRun, openRound, publishRoundDue } from './steps/rounds.ts'
 import { earlierLoad, lookAt } from './steps/sources.ts'
 
@@ -45,17 +46,13 @@ async function planDrop(
   try {
     const { look, partitionBytes } = await lookAt(world, drop.source)
     const plan = await planRun(runId, pipeline, look, partitionBytes)
-    return isRefusal(plan) ? plan : await freeze(world, plan)
+    const ref = { bucket: world.config.buckets.state, key: stateKeys.run(runId) }
+    // Even if a deploy has changed the pipeline before a repeated event.
+    return isRefusal(plan) ? plan : await freeze(world.objects, ref, plan)
   } catch (error) {
     if (!isError(error, 'SOURCE_CHANGED')) throw error
     return { code: error.code, words: error.message, remedy: error.remedy ?? '' }
   }
-}
-
-/** The first plan written is the run's plan, even if a deploy has changed the pipeline before a repeated event. */
-async function freeze(world: World, plan: RunDocument): Promise<RunDocument> {
-  const ref = { bucket: world.config.buckets.state, key: stateKeys.run(plan.runId) }
-  return (await writeOnce(world.objects, ref, plan)) ? plan : readDocument<RunDocument>(world.objects, ref)
 }
 
 async function register(
@@ -66,13 +63,19 @@ async function register(
   plan: RunDocument | Refusal,
 ): Promise<void> {
   const refused = isRefusal(plan)
-  if (!refused) await openRound(world, runId, firstRound(plan), 1, world.clock.now())
+  if (!refused) await openFirst(world, plan)
   const run = runRecord(runId, pipeline.name, drop, plan, isoTime(world.clock.now()))
   // Before the run: once that is there, a repeated event looks no further.
   await enterLedger(world, run, drop)
   await world.records.put(toItem(recordKeys.run(runId), run, runIndexes(run)), [{ state: { absent: true } }])
   world.log.info(refused ? 'refused' : 'planned', { runId, partitions: run.partitions, ...run.failure })
   await (refused ? announce(world, run) : publishRoundDue(world, run, world.clock.now()))
+}
+
+async function openFirst(world: World, plan: RunDocument): Promise<void> {
+  const now = world.clock.now()
+  if (splitsFirst(plan)) await openRound(world, plan.runId, [splitRound(plan)], 1, now, Stage.split)
+  else await openRound(world, plan.runId, firstRound(plan), 1, now)
 }
 
 function runRecord(
@@ -83,6 +86,7 @@ function runRecord(
   now: string,
 ): RunRecord {
   const planned = { state: RunState.PLANNED, round: 1 }
+  const splitting = { stage: Stage.split, splits: true }
   const refused = { state: RunState.REFUSED, round: 0 }
   return {
     runId,
@@ -92,7 +96,7 @@ function runRecord(
     updatedAt: now,
     ...(isRefusal(plan)
       ? { ...refused, partitions: 0, failure: plan }
-      : { ...planned, partitions: plan.partitions }),
+      : { ...planned, partitions: plan.partitions, ...(splitsFirst(plan) ? splitting : {}) }),
   }
 }
 

@@ -1,15 +1,19 @@
 /** A round ended: publish, open a round of only the failed partitions, or give up. */
 
-import { outputKeys } from '../shared/documents.ts'
+import { outputKeys, stateKeys } from '../shared/documents.ts'
 import { parseOwnEvent } from '../shared/events.ts'
+import { firstRound } from '../shared/plan.ts'
+import type { RoundRecord, RunRecord } from '../shared/records.ts'
 import { type RoundFacts, settleRound, type Verdict } from '../shared/settlement.ts'
-import { RoundState, RunState } from '../shared/vocabulary.ts'
+import { mergeAssignment, stageOf } from '../shared/stages.ts'
+import type { Json } from '../shared/table.ts'
+import { RoundState, RunState, Stage } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { eventDoor } from './doorway/doors.ts'
-import { writeOnce } from './steps/documents.ts'
+import { freeze, writeOnce } from './steps/documents.ts'
 import { fillLosses, gatherFacts, markMiscut, pagesOf } from './steps/gather.ts'
 import { announce, loadRound, loadRun, moveRun, openRound, publishRoundDue } from './steps/rounds.ts'
-import { sweepOutputs } from './steps/sweep.ts'
+import { sweepOutputs, sweepPieces, sweepRefused } from './steps/sweep.ts'
 
 export const handler = eventDoor('settle', settle)
 
@@ -30,7 +34,10 @@ export async function settle(world: World, event: unknown): Promise<void> {
 async function carryOut(world: World, facts: RoundFacts, verdict: Verdict): Promise<void> {
   if (verdict.kind === 'publish') return publish(world, facts, verdict)
   if (verdict.kind === 'again') return again(world, facts, verdict)
-  const run = await moveRun(world, facts.run, 'gaveUp', { failure: verdict.failure })
+  if (verdict.kind === 'work') return openWork(world, facts, verdict)
+  if (verdict.kind === 'merge') return openMerge(world, facts, verdict)
+  if (verdict.kind === 'refuse') return refuse(world, facts, verdict)
+  const run = await moveRun(world, facts.run, 'gaveUp', { failure: { ...verdict.failure } })
   world.log.error('gave up', { runId: facts.run.runId, ...verdict.failure })
   if (run) await announce(world, run)
 }
@@ -45,6 +52,7 @@ async function publish(
   const key = outputKeys.certificate(facts.document.pipeline.output.prefix, certificate.runId)
   await writeOnce(world.objects, { bucket, key }, certificate)
   await sweepOutputs(world, facts.document, certificate)
+  await sweepPieces(world, facts.run)
   const { recordsRead, recordsWritten, recordsRejected } = certificate
   const totals = { recordsRead, recordsWritten, recordsRejected }
   const run = await moveRun(world, facts.run, 'published', { certificate: key, totals })
@@ -56,9 +64,67 @@ async function again(world: World, facts: RoundFacts, verdict: Verdict & { kind:
   const { run } = facts
   const round = run.round + 1
   const dueAt = world.clock.now() + verdict.delayMs
-  await openRound(world, run.runId, pagesOf(round, verdict.assignments), round, dueAt)
+  const opened = await openRound(
+    world,
+    run.runId,
+    pagesOf(round, verdict.assignments),
+    round,
+    dueAt,
+    stageOf(run),
+  )
   await markMiscut(world, run, verdict.miscut)
-  const moved = await moveRun(world, run, 'waited', { round })
-  world.log.info('another round', { runId: run.runId, round, partitions: verdict.assignments.length, dueAt })
+  await goOn(world, run, opened)
+}
+
+/** The split stage is done: cut what it laid down. */
+async function openWork(
+  world: World,
+  { run }: RoundFacts,
+  verdict: Verdict & { kind: 'work' },
+): Promise<void> {
+  const ref = { bucket: world.config.buckets.state, key: stateKeys.splitRun(run.runId) }
+  const document = await freeze(world.objects, ref, verdict.document)
+  const round = run.round + 1
+  const opened = await openRound(world, run.runId, firstRound(document, round), round, world.clock.now())
+  await goOn(world, run, opened, { partitions: document.partitions })
+}
+
+async function openMerge(
+  world: World,
+  { run }: RoundFacts,
+  { tasks }: Verdict & { kind: 'merge' },
+): Promise<void> {
+  const bucket = world.config.buckets.state
+  for (const task of tasks) {
+    await writeOnce(world.objects, { bucket, key: stateKeys.merge(run.runId, task.merge) }, task)
+  }
+  const round = run.round + 1
+  const pages = pagesOf(
+    round,
+    tasks.map(({ partition }) => mergeAssignment(partition)),
+  )
+  const opened = await openRound(world, run.runId, pages, round, world.clock.now(), Stage.merge)
+  await goOn(world, run, opened, { merges: tasks.length })
+}
+
+async function goOn(
+  world: World,
+  run: RunRecord,
+  opened: RoundRecord,
+  set: Record<string, Json> = {},
+): Promise<void> {
+  const { round, dueAt, partitions } = opened
+  const stage = stageOf(opened)
+  const moved = await moveRun(world, run, 'waited', { ...set, round, stage })
+  world.log.info('another round', { runId: run.runId, round, stage, partitions, dueAt })
   if (moved) await publishRoundDue(world, moved, dueAt)
+}
+
+/** Nothing of it is published, nothing of it stays. */
+async function refuse(world: World, facts: RoundFacts, { failure }: Verdict & { kind: 'refuse' }) {
+  await sweepRefused(world, facts.document)
+  await sweepPieces(world, facts.run)
+  const run = await moveRun(world, facts.run, 'refused', { failure: { ...failure } })
+  world.log.error('refused', { runId: facts.run.runId, ...failure })
+  if (run) await announce(world, run)
 }

@@ -1,5 +1,6 @@
 /** Batch said something: record it, in any order, any number of times. */
 import { type JobEnd, parseJobEnd } from '../shared/events.ts'
+import type { RunRecord } from '../shared/records.ts'
 import { JobStatus } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { queueDoor } from './doorway/doors.ts'
@@ -13,13 +14,13 @@ export async function track(world: World, event: unknown): Promise<void> {
   if (!end) return
   const run = await loadRun(world, end.tie.runId)
   if (!run) return world.log.warn('a job of a run that we do not know', { ...end.tie, jobId: end.jobId })
-  if (!end.isParent && end.status === JobStatus.FAILED) await trackLoss(world, end)
+  if (!end.isParent && end.status === JobStatus.FAILED) await trackLoss(world, run, end)
   if (end.index === undefined) await endChunk(world, run.pipeline, end.tie, end.status)
 }
 
-async function trackLoss(world: World, end: JobEnd): Promise<void> {
+async function trackLoss(world: World, run: RunRecord, end: JobEnd): Promise<void> {
   const { runId, round } = end.tie
-  const partition = await partitionOf(world, end.tie, end.index ?? 0)
+  const partition = await partitionOf(world, run, end.tie, end.index ?? 0)
   if (partition === undefined) return
   await recordLoss(world, { runId, partition, round, jobId: end.jobId }, end)
   world.log.warn('a child failed', {

@@ -2,7 +2,7 @@
 import type { Layout } from './layout.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { ByteRange } from './ports.ts'
-import { padded, partitionsPerPage, type SourceObject } from './records.ts'
+import { type Pieces, padded, partitionsPerPage, type SourceObject } from './records.ts'
 import type { Stage } from './vocabulary.ts'
 
 /** One schema per run, agreed before any worker starts, in the file's order. */
@@ -26,12 +26,31 @@ export interface RunDocument {
   partitionBytes: number
   /** 0 where the split stage has yet to find out. */
   partitions: number
+  /** Of space `objects`: what they are. */
+  objects?: ObjectList
+  /** Where the split stage laid them down; in `run-split.json` only. */
+  pieces?: Pieces & { bucket: string }
+}
+
+/** The list of a run's objects, in pages in the state bucket. */
+export interface ObjectList {
+  /** Where the pages are. */
+  bucket: string
+  /** The listing that counts: one that was interrupted leaves pages of its own. */
+  listing: string
+  objects: number
+  bytes: number
+  pages: number
 }
 
 /** A place in the source. `within`: decompressed bytes behind the start of the block at `at`; absent: 0. */
 export interface Position {
   at: number
   within?: number
+  /** Of space `objects`: which one of the list, from 0. */
+  item?: number
+  /** That object; `base`: where it begins in the run's space. */
+  object?: { bucket: string; key: string; version?: string; base: number }
 }
 
 /** What a child is told to work: the records that begin in [start, end). */
@@ -43,6 +62,8 @@ export interface Assignment extends ByteRange {
   /** A record starts here, at or before `start`: scan on from it instead of guessing. */
   scanFrom?: number
   scanWithin?: number
+  /** Of space `objects`: `start` lies within the object that begins here. */
+  objectStart?: number
 }
 
 /** `plan/0007.json` for round 1, `rounds/02/0007.json` for the later ones. */

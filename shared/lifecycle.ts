@@ -10,13 +10,21 @@ type Table<State extends string, Happening extends string> = Record<
   Record<Happening, State | undefined>
 >
 
-export type RunHappening = 'submitted' | 'published' | 'waited' | 'gaveUp' | 'cancelled' | 'retried'
+export type RunHappening =
+  | 'submitted'
+  | 'published'
+  | 'waited'
+  | 'gaveUp'
+  | 'refused'
+  | 'cancelled'
+  | 'retried'
 
 const closedRun = {
   submitted: undefined,
   published: undefined,
   waited: undefined,
   gaveUp: undefined,
+  refused: undefined,
   cancelled: undefined,
   retried: undefined,
 } as const
@@ -28,6 +36,8 @@ export const runTable = {
     published: S.SUCCEEDED,
     waited: S.WAITING,
     gaveUp: S.FAILED,
+    // Only reading it shows that the source as a whole cannot be taken.
+    refused: S.REFUSED,
     cancelled: S.CANCELLED,
   },
   [S.WAITING]: { ...closedRun, submitted: S.RUNNING, gaveUp: S.FAILED, cancelled: S.CANCELLED },

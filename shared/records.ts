@@ -22,7 +22,12 @@ export interface RunRecord {
   pipeline: string
   state: RunState
   source: SourceObject
+  /** Of the work stage; 0 where the split stage has yet to find out. */
   partitions: number
+  /** Its first round is of the split stage. */
+  splits?: boolean
+  /** Tasks of the merge stage, once it is opened. */
+  merges?: number
   /** The newest round; 0 where none was opened. */
   round: number
   /** Of the newest round; absent: work. */
@@ -78,9 +83,18 @@ export interface Failure {
   reason: string
   /** A refusal's own code, where the input as a whole cannot be taken: the run is then REFUSED. */
   refusal?: string
+  /** With `refusal`: what a person can do about it. */
+  remedy?: string
   exitCode?: number
   jobId?: string
   at: string
+}
+
+/** What the split stage laid down: the source's decompressed bytes, in objects of one size but for the last. */
+export interface Pieces {
+  bytes: number
+  pieceBytes: number
+  pieces: number
 }
 
 export interface OutputObject {
@@ -106,6 +120,8 @@ export interface Report {
   recordsWritten: number
   outputs: OutputObject[]
   rejectsKey?: string
+  /** Of the split stage. */
+  split?: Pieces
 }
 
 export interface PartitionRecord {

@@ -9,6 +9,11 @@ export interface Miscut {
   words: string
 }
 
+interface Plan {
+  partitions: number
+  planned: (partition: number) => Assignment
+}
+
 /**
  * Do the ranges really read tile the source from its first record to its last byte (invariant 1)? Up to the first
  * gap or overlap everything is proven from the left: the first partition starts where the data starts, and where
@@ -16,31 +21,38 @@ export interface Miscut {
  *
  * @param reports by partition; each one SUCCEEDED
  * @param distrust scan everything right of the proven part instead of guessing again
+ * @param planned what a partition was first told
  * @returns none where they tile
  */
-export function miscuts(run: RunDocument, reports: readonly PartitionRecord[], distrust = false): Miscut[] {
+export function miscuts(
+  run: RunDocument,
+  reports: readonly PartitionRecord[],
+  distrust = false,
+  planned: Plan['planned'] = partition => cut(run, partition),
+): Miscut[] {
   const found = new Map<number, Miscut>()
+  const plan = { partitions: run.partitions, planned }
   let cursor: Position = { at: run.dataStart }
   let proven: Position | undefined
   for (const { partition, report } of reports) {
     const range = report?.range
     if (range === undefined) continue
     const start = startOf(range)
-    if (proven === undefined && isBefore(start, cursor) && partition < ownerOf(run, cursor)) {
-      overlapped(run, found, cursor, start, partition)
+    if (proven === undefined && isBefore(start, cursor) && partition < ownerOf(plan, cursor)) {
+      overlapped(plan, found, cursor, start, partition)
       continue
     }
     if (!same(start, cursor)) {
-      blame(run, found, cursor, proven, start, partition)
+      blame(plan, found, cursor, proven, start, partition)
       proven ??= cursor
     }
     cursor = endOf(range)
   }
   if (!same(cursor, { at: run.dataEnd })) {
-    blame(run, found, cursor, proven, undefined, run.partitions)
+    blame(plan, found, cursor, proven, undefined, run.partitions)
     proven ??= cursor
   }
-  if (distrust && proven !== undefined) scanRest(run, found, proven)
+  if (distrust && proven !== undefined) scanRest(plan, found, proven)
   return [...found.values()].toSorted((a, b) => a.assignment.partition - b.assignment.partition)
 }
 
@@ -61,18 +73,26 @@ function isBefore(one: Position, other: Position): boolean {
 
 /** A record that is proven reaches over the whole of a partition that took something in it for a start. */
 function overlapped(
-  run: RunDocument,
+  plan: Plan,
   found: Map<number, Miscut>,
   cursor: Position,
   actual: Position,
   partition: number,
 ): void {
   const words = `the record before it ends at ${placeWords(cursor)}, it started at ${placeWords(actual)}`
-  found.set(partition, { assignment: { ...cut(run, partition), ...scanning(cursor) }, words })
+  found.set(partition, { assignment: { ...plan.planned(partition), ...scanning(cursor) }, words })
 }
 
-function ownerOf(run: RunDocument, { at }: Position): number {
-  return Math.min(Math.floor((at - run.dataStart) / run.partitionBytes), run.partitions - 1)
+/** The last partition that was planned to start at or before the place. */
+function ownerOf({ partitions, planned }: Plan, { at }: Position): number {
+  let low = 0
+  let high = partitions - 1
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2)
+    if (planned(middle).start <= at) low = middle
+    else high = middle - 1
+  }
+  return low
 }
 
 function placeWords({ at, within }: Position): string {
@@ -81,19 +101,19 @@ function placeWords({ at, within }: Position): string {
 
 /** The partition in whose planned range the true start lies guessed wrong; else the one that started elsewhere. */
 function blame(
-  run: RunDocument,
+  plan: Plan,
   found: Map<number, Miscut>,
   cursor: Position,
   proven: Position | undefined,
   actual: Position | undefined,
   partition: number,
 ): void {
-  const owner = ownerOf(run, cursor)
+  const owner = ownerOf(plan, cursor)
   const words = `a record starts at ${placeWords(cursor)}, the next partition started at ${actual ? placeWords(actual) : 'none'}`
   const hint = proven === undefined ? exactly(cursor) : scanning(proven)
-  for (const culprit of new Set([owner, Math.min(partition, run.partitions - 1)])) {
+  for (const culprit of new Set([owner, Math.min(partition, plan.partitions - 1)])) {
     const exact = culprit === owner ? hint : scanning(proven ?? cursor)
-    if (!found.has(culprit)) found.set(culprit, { assignment: { ...cut(run, culprit), ...exact }, words })
+    if (!found.has(culprit)) found.set(culprit, { assignment: { ...plan.planned(culprit), ...exact }, words })
   }
 }
 
@@ -107,11 +127,11 @@ function scanning({ at, within }: Position): Hint {
   return { scanFrom: at, ...(within === undefined ? {} : { scanWithin: within }) }
 }
 
-function scanRest(run: RunDocument, found: Map<number, Miscut>, proven: Position): void {
-  const first = ownerOf(run, proven)
-  for (let partition = first; partition < run.partitions; partition++) {
+function scanRest(plan: Plan, found: Map<number, Miscut>, proven: Position): void {
+  const first = ownerOf(plan, proven)
+  for (let partition = first; partition < plan.partitions; partition++) {
     if (found.get(partition)?.assignment.exactStart !== undefined) continue
-    const assignment = { ...cut(run, partition), ...scanning(proven) }
+    const assignment = { ...plan.planned(partition), ...scanning(proven) }
     found.set(partition, { assignment, words: 'guesses to the left of it were wrong before' })
   }
 }

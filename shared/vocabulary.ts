@@ -15,7 +15,7 @@ export const RunState = {
   SUCCEEDED: 'SUCCEEDED',
   /** Gave up: at least one partition cannot be made to succeed. */
   FAILED: 'FAILED',
-  /** Refused at planning: the source cannot be taken as it is. */
+  /** The source cannot be taken as it is: seen at planning, or by the worker that read it. */
   REFUSED: 'REFUSED',
   /** A person ended it. */
   CANCELLED: 'CANCELLED',

@@ -8,6 +8,8 @@ export interface Ending {
   reason: string
   /** See `ErrorDetails.refusal`. */
   refusal?: string
+  /** With `refusal`; else it ends the reason. */
+  remedy?: string
 }
 
 /** Long enough for DuckDB's message with the place in the SQL. */
@@ -28,9 +30,13 @@ const exits: Partial<Record<FailureCode, number>> = {
 
 export function endingOf(error: unknown): Ending {
   const code = error instanceof MillraceError ? (failures[error.code] ?? 'APPLICATION') : 'APPLICATION'
-  const refusal = error instanceof MillraceError ? error.refusal : undefined
-  const ending = { code, exitCode: exits[code] ?? exitCodes.failed, reason: reasonOf(error) }
-  return refusal === undefined ? ending : { ...ending, refusal }
+  const exitCode = exits[code] ?? exitCodes.failed
+  if (!(error instanceof MillraceError) || error.refusal === undefined) {
+    return { code, exitCode, reason: reasonOf(error) }
+  }
+  const { refusal, remedy, message } = error
+  const reason = message.slice(0, reasonCharactersMax)
+  return { code, exitCode, reason, refusal, ...(remedy === undefined ? {} : { remedy }) }
 }
 
 function reasonOf(error: unknown): string {

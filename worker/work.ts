@@ -122,10 +122,10 @@ async function stopped(life: Life, outputs: OutputObject[]): Promise<number> {
 }
 
 async function failed(life: Life, held: Held, fence: number, error: unknown): Promise<number> {
-  const { code, reason, exitCode, refusal } = endingOf(error)
+  const { code, reason, exitCode, refusal, remedy } = endingOf(error)
   const { round, jobId } = life.child
   const at = isoTime(life.ports.clock.now())
-  const refused = refusal === undefined ? {} : { refusal }
+  const refused = refusal === undefined ? {} : { refusal, ...(remedy === undefined ? {} : { remedy }) }
   const said = { code, fingerprint: fingerprint(code, reason), reason, ...refused }
   const failure = { round, fence, ...said, exitCode, jobId, at }
   life.log.error('failed', { code, reason, exitCode, error: described(error) })

@@ -1,6 +1,10 @@
 /** JSON documents in the state and output buckets. */
+import { type RunDocument, stateKeys } from '../../shared/documents.ts'
 import { isError, MillraceError } from '../../shared/errors.ts'
 import type { ObjectRef, Objects } from '../../shared/ports.ts'
+import type { RunRecord } from '../../shared/records.ts'
+import { Stage } from '../../shared/vocabulary.ts'
+import type { World } from '../../shared/world.ts'
 
 /** Nothing we write is larger: a certificate of 100,000 partitions stays below. */
 const documentBytesMax = 256 * 1024 ** 2
@@ -13,6 +17,20 @@ export async function readDocument<Shape>(objects: Objects, ref: ObjectRef): Pro
   } catch (cause) {
     throw new MillraceError('MALFORMED', `${ref.bucket}/${ref.key} is not JSON`, { cause })
   }
+}
+
+/** The run as the stage it is in sees it. Errors: OBJECT_MISSING, MALFORMED. */
+export function runDocument(
+  { objects, config }: Pick<World, 'objects' | 'config'>,
+  { runId, splits, stage }: RunRecord,
+): Promise<RunDocument> {
+  const planned = splits && stage !== Stage.split ? stateKeys.splitRun : stateKeys.run
+  return readDocument<RunDocument>(objects, { bucket: config.buckets.state, key: planned(runId) })
+}
+
+/** The first one written stays, whoever wrote it. @returns what stands */
+export async function freeze<Shape>(objects: Objects, ref: ObjectRef, document: Shape): Promise<Shape> {
+  return (await writeOnce(objects, ref, document)) ? document : readDocument<Shape>(objects, ref)
 }
 
 /** Writes it unless the key is taken. @returns whether it was ours that was written */

@@ -1,8 +1,13 @@
 /** All that settling a round looks at. */
 
 import { isoTime } from '../../shared/clock.ts'
-import type { Assignment, AssignmentPage, RunDocument } from '../../shared/documents.ts'
-import { stateKeys } from '../../shared/documents.ts'
+import {
+  type Assignment,
+  type AssignmentPage,
+  type RunDocument,
+  stageBase,
+  stateKeys,
+} from '../../shared/documents.ts'
 import { fingerprint } from '../../shared/failure.ts'
 import { allows, partitionTable } from '../../shared/lifecycle.ts'
 import type { FailedChild } from '../../shared/ports.ts'
@@ -17,38 +22,57 @@ import {
   recordKeys,
 } from '../../shared/records.ts'
 import type { RoundFacts } from '../../shared/settlement.ts'
+import { type StagedRun, stageOf, taskCount } from '../../shared/stages.ts'
 import type { Miscut } from '../../shared/tiling.ts'
-import { PartitionState } from '../../shared/vocabulary.ts'
+import { PartitionState, Stage } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
-import { readDocument } from './documents.ts'
+import { readDocument, runDocument } from './documents.ts'
 import { recordLoss, stillAtWork } from './losses.ts'
 import { chunksOf } from './rounds.ts'
 
 export async function gatherFacts(world: World, run: RunRecord): Promise<RoundFacts> {
-  const ref = { bucket: world.config.buckets.state, key: stateKeys.run(run.runId) }
   const record = await world.records.get(recordKeys.round(run.runId, run.round))
   const worked = record === undefined ? 0 : fromItem<RoundRecord>(record).partitions
+  const document = await runDocument(world, run)
+  const stage = stageOf(run)
   return {
     run,
-    document: await readDocument<RunDocument>(world.objects, ref),
+    document,
     assignments: await assignmentsOf(world, run.runId, run.round, worked),
+    ...(await plannedOf(world, run, document)),
     partitions: await partitionsOf(world, run),
+    ...(stage === Stage.work ? {} : { tasks: await partitionsOf(world, run, stage) }),
+    stateBucket: world.config.buckets.state,
     outputBucket: world.config.buckets.output,
     now: isoTime(world.clock.now()),
     random: world.clock.random(),
   }
 }
 
-/** Every partition's record, in order. */
+/** What round 1 told the partitions, where no arithmetic cuts them. */
+export async function plannedOf(
+  world: Pick<World, 'objects' | 'config'>,
+  { runId }: Pick<RunRecord, 'runId'>,
+  { layout, partitions }: RunDocument,
+): Promise<{ planned?: Map<number, Assignment> }> {
+  return layout.space === 'objects' ? { planned: await assignmentsOf(world, runId, 1, partitions) } : {}
+}
+
+/** The record of every partition, or of every task of another stage, in order. */
 export async function partitionsOf(
   world: Pick<World, 'records'>,
-  run: Pick<RunRecord, 'runId' | 'partitions'>,
+  run: StagedRun & Pick<RunRecord, 'runId'>,
+  stage: Stage = Stage.work,
 ): Promise<PartitionRecord[]> {
   const found: PartitionRecord[] = []
-  for (let page = 0; page * partitionsPerPage < run.partitions; page++) {
+  const first = stageBase[stage] / partitionsPerPage
+  for (let page = 0; page * partitionsPerPage < taskCount(run, stage); page++) {
     let after: string | undefined
     do {
-      const query = { pk: partitionPagePk(run.runId, page), ...(after === undefined ? {} : { after }) }
+      const query = {
+        pk: partitionPagePk(run.runId, first + page),
+        ...(after === undefined ? {} : { after }),
+      }
       const { items, next } = await world.records.query(query)
       for (const item of items) found.push(fromItem<PartitionRecord>(item))
       after = next
@@ -91,7 +115,8 @@ export async function fillLosses(world: World, run: RunRecord, record: RoundReco
   const { runId, round } = record
   const worked = await assignmentsOf(world, runId, round, record.partitions)
   const order = [...worked.keys()]
-  const known = new Map((await partitionsOf(world, run)).map(partition => [partition.partition, partition]))
+  const tasks = await partitionsOf(world, run, stageOf(record))
+  const known = new Map(tasks.map(task => [task.partition, task]))
   const silent = new Set(order.filter(partition => isSilent(known.get(partition), round)))
   if (silent.size === 0) return true
   const holders = [...silent].map(partition => known.get(partition)?.jobId)

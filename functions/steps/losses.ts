@@ -5,7 +5,7 @@ import { placeOf, stateKeys } from '../../shared/documents.ts'
 import { terminalJob } from '../../shared/events.ts'
 import { type AttemptEnd, classify, fingerprint } from '../../shared/failure.ts'
 import type { JobTie } from '../../shared/jobname.ts'
-import { childrenPerArrayMax, type RoundRecord, recordKeys } from '../../shared/records.ts'
+import { childrenPerArrayMax, type RoundRecord, type RunRecord, recordKeys } from '../../shared/records.ts'
 import type { Guard } from '../../shared/table.ts'
 import { PartitionState } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
@@ -14,9 +14,14 @@ import { chunksOf } from './rounds.ts'
 
 const describedMax = 100
 
-/** Which partition a child worked: by arithmetic in round 1, by the round's pages later. */
-export async function partitionOf(world: World, tie: JobTie, index: number): Promise<number | undefined> {
-  if (tie.round === 1) return tie.chunk * childrenPerArrayMax + index
+/** Which partition a child worked: by arithmetic in a first round of work, by the round's pages later. */
+export async function partitionOf(
+  world: World,
+  { splits }: RunRecord,
+  tie: JobTie,
+  index: number,
+): Promise<number | undefined> {
+  if (tie.round === 1 && !splits) return tie.chunk * childrenPerArrayMax + index
   const { page, offset } = placeOf(tie.chunk, index, childrenPerArrayMax)
   const key = stateKeys.assignments(tie.runId, tie.round, page)
   const document = await readDocument<AssignmentPage>(world.objects, {

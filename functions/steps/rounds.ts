@@ -13,7 +13,7 @@ import {
   toItem,
 } from '../../shared/records.ts'
 import type { Change, Guard } from '../../shared/table.ts'
-import { EventType, RoundState, type RunState } from '../../shared/vocabulary.ts'
+import { EventType, RoundState, type RunState, Stage } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 import { writeOnce } from './documents.ts'
 
@@ -35,6 +35,8 @@ export async function loadRound(
  * Writes a round's assignments and its record; the first write wins, so doing it again changes nothing. Pages that
  * an earlier, interrupted try left behind stay as they are: a child whose assignment is not the one counted here
  * does its work or finds it done, and what is left over is in the next round.
+ *
+ * @returns the round as it stands, which may be of another stage than was asked for
  */
 export async function openRound(
   world: World,
@@ -42,16 +44,19 @@ export async function openRound(
   pages: Iterable<AssignmentPage>,
   round: number,
   dueAt: number,
-): Promise<void> {
+  stage: Stage = Stage.work,
+): Promise<RoundRecord> {
   let partitions = 0
   for (const page of pages) {
     const key = stateKeys.assignments(runId, round, page.page)
-    await writeOnce(world.objects, { bucket: world.config.buckets.state, key }, page)
+    const staged = stage === Stage.work ? page : { ...page, stage }
+    await writeOnce(world.objects, { bucket: world.config.buckets.state, key }, staged)
     partitions += page.assignments.length
   }
-  const record: RoundRecord = { runId, round, state: RoundState.WAITING, partitions, dueAt }
+  const record: RoundRecord = { runId, round, state: RoundState.WAITING, stage, partitions, dueAt }
   const key = recordKeys.round(runId, round)
-  await world.records.put(toItem(key, record), [{ state: { absent: true } }])
+  const outcome = await world.records.put(toItem(key, record), [{ state: { absent: true } }])
+  return outcome.ok ? record : ((await loadRound(world, runId, round)) ?? record)
 }
 
 /** How many arrays (or plain jobs) a round of so many partitions takes. */

@@ -1,13 +1,33 @@
 /** Nothing orphaned: what a certificate does not name is removed beside it. */
 import { type Certificate, officialOutputs } from '../../shared/certificate.ts'
-import { outputKeys, type RunDocument } from '../../shared/documents.ts'
+import { outputKeys, type RunDocument, stateKeys } from '../../shared/documents.ts'
+import type { RunRecord } from '../../shared/records.ts'
 import type { World } from '../../shared/world.ts'
 
 /** Outputs of attempts that were overtaken. Bounded by the run's own folder. */
 export async function sweepOutputs(world: World, run: RunDocument, certificate: Certificate): Promise<void> {
-  const bucket = certificate.outputBucket
   const named = new Set(officialOutputs(certificate).map(({ key }) => key))
   const prefix = outputKeys.runPrefix(run.pipeline.output.prefix, run.runId)
+  await removeBelow(world, certificate.outputBucket, prefix, named)
+}
+
+/** What a run leaves that is refused. Rejected records stay, for whoever asks why. */
+export async function sweepRefused(world: World, run: RunDocument): Promise<void> {
+  const prefix = outputKeys.runPrefix(run.pipeline.output.prefix, run.runId)
+  await removeBelow(world, world.config.buckets.output, prefix)
+}
+
+/** Of no use once the run is SUCCEEDED or REFUSED; a FAILED one may be retried while the bucket keeps them. */
+export async function sweepPieces(world: World, { runId, splits }: RunRecord): Promise<void> {
+  if (splits) await removeBelow(world, world.config.buckets.state, stateKeys.piecesPrefix(runId))
+}
+
+async function removeBelow(
+  world: World,
+  bucket: string,
+  prefix: string,
+  named: ReadonlySet<string> = new Set(),
+): Promise<void> {
   let after: string | undefined
   do {
     const { objects, next } = await world.objects.list(bucket, prefix, after)

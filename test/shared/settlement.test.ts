@@ -14,6 +14,7 @@ function factsOf(partitions: PartitionRecord[], more: Partial<RoundFacts> = {}):
     document: documentOf(3),
     assignments: new Map<number, Assignment>(),
     partitions,
+    stateBucket: 'state',
     outputBucket: 'output',
     now: time,
     random: 0,
@@ -65,8 +66,11 @@ describe('a round all of whose partitions SUCCEEDED', () => {
     assert.equal(verdictOf([], { document: documentOf(0) }).kind, 'publish')
   })
 
-  test('cannot be settled while a partition has no record', () => {
-    assert.throws(() => verdictOf(done.slice(0, 2)), /1 partitions have no record/)
+  test('leads to another with those that have no record, whoever forgot them', () => {
+    const verdict = verdictOf(done.slice(0, 2))
+    assert.deepEqual(verdict.kind === 'again' && verdict.assignments, [
+      { partition: 2, start: 210, end: 310 },
+    ])
   })
 })
 
