@@ -1,6 +1,8 @@
 /** The header of a CSV object, read from its first bytes. Pure. */
 import { isUtf8 } from 'node:buffer'
-import { CsvFault, CsvScanner, csvFaultWords, csvFields } from './csv-scan.ts'
+import { CsvFault, csvFaultWords } from './csv-fault.ts'
+import { csvFields } from './csv-fields.ts'
+import { CsvScanner } from './csv-scan.ts'
 import type { CsvDialect } from './layout.ts'
 
 export interface CsvHeader {

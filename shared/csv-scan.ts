@@ -1,156 +1,182 @@
 /**
  * Where CSV records begin and end (RFC 4180: quotes may hold delimiters, newlines and doubled quotes). Pure.
  * A record ends at LF outside quotes; a CR right before it belongs to the ending, any other CR is data.
+ * An escape makes the character behind it data, in quotes or not; so it does CR and LF together.
+ * A line that begins with the comment character is a comment up to its LF, whatever else is in it.
  */
+import { CsvFault } from './csv-fault.ts'
+
+import { escapeOf } from './csv-fields.ts'
+import { type Guess, Place, places } from './csv-place.ts'
 import type { CsvDialect } from './layout.ts'
+import { carriageReturn, newline, type OnLine, type ScannedLine } from './scanned-line.ts'
 
-export const newline = 10
-export const carriageReturn = 13
+/** No byte at all. */
+const none = -1
+const byteOf = (character = ''): number => (character === '' ? none : character.charCodeAt(0))
 
-export const CsvFault = {
-  none: 0,
-  quoteInField: 1,
-  textAfterQuote: 2,
-  unterminatedQuote: 3,
-  fieldCount: 4,
-} as const
-export type CsvFault = (typeof CsvFault)[keyof typeof CsvFault]
-
-const Place = {
-  fieldStart: 0,
-  unquoted: 1,
-  quoted: 2,
-  /** Behind a quote in a quoted field: the end of the field, or the first half of a doubled quote. */
-  afterQuote: 3,
-  /** Behind a CR behind such a quote. */
-  afterQuoteCr: 4,
-  /** A guess: somewhere outside quotes, perhaps in the middle of a field, so that a quote opens a field. */
-  outside: 5,
-} as const
-type Place = (typeof Place)[keyof typeof Place]
-
-/** What a person reads in a reject. */
-export function csvFaultWords(fault: CsvFault, fields: number, columns: number): string {
-  if (fault === CsvFault.quoteInField) return 'A quote stands in the middle of a field.'
-  if (fault === CsvFault.textAfterQuote) return 'Text follows the closing quote of a field.'
-  if (fault === CsvFault.unterminatedQuote) return 'A quote opens a field and never closes.'
-  return `The record has ${fields} fields where the table has ${columns} columns.`
-}
-
-/** One line of the source: `end` is behind its newline, `contentEnd` before it. Blank: they are alike. */
-export interface ScannedLine {
-  end: number
-  contentEnd: number
-  fields: number
-  fault: CsvFault
-  /** A CR stands as data outside quotes, which other readers take for a line's end. */
-  loneCr: boolean
-}
-
-/** Answers `false` to stop the scan behind this record. The object handed in is reused. */
-export type OnLine = (line: ScannedLine) => boolean
-
-/** Takes bytes piece by piece; keeps its place between pieces. */
+/**
+ * Takes bytes piece by piece; keeps its place between pieces. Where the last bytes of a piece cannot be told without
+ * those behind them, it stands before them: the next piece must begin with them.
+ */
 export class CsvScanner {
+  /** First byte of the delimiter. */
   readonly #delimiter: number
+  readonly #delimiterBytes: Uint8Array
   readonly #quote: number
+  readonly #escape: number
+  readonly #comment: number
   readonly #plain: Uint8Array
   #place: Place = Place.fieldStart
   #fields = 1
   #fault: CsvFault = CsvFault.none
   #pendingCr = false
   #loneCr = false
+  /** It stands before bytes that it cannot tell yet. */
+  #waits = false
   readonly #line: ScannedLine = { end: 0, contentEnd: 0, fields: 0, fault: CsvFault.none, loneCr: false }
 
-  constructor({ delimiter, quote }: CsvDialect, guess?: 'outside' | 'inside') {
-    this.#delimiter = delimiter.charCodeAt(0)
-    this.#quote = quote.charCodeAt(0)
+  constructor(dialect: CsvDialect, guess?: Guess) {
+    const { delimiter, quote, comment } = dialect
+    this.#delimiterBytes = Buffer.from(delimiter)
+    this.#delimiter = this.#delimiterBytes[0] ?? none
+    this.#quote = byteOf(quote)
+    this.#escape = byteOf(escapeOf(dialect))
+    this.#comment = byteOf(comment)
     this.#plain = new Uint8Array(256).fill(1)
-    for (const byte of [this.#delimiter, this.#quote, newline, carriageReturn]) this.#plain[byte] = 0
-    if (guess === 'outside') this.#place = Place.outside
-    if (guess === 'inside') this.#place = Place.quoted
+    const special = [this.#delimiter, this.#quote, this.#escape, this.#comment, newline, carriageReturn]
+    for (const byte of special) if (byte !== none) this.#plain[byte] = 0
+    if (guess !== undefined) this.#place = places[guess]
   }
 
-  /** Scans bytes[from, to). Returns where it stands: `to`, or behind the record at which it was stopped. */
+  /** Scans bytes[from, to). Returns where it stands: `to` or little before, or behind the record that stopped it. */
   scan(bytes: Uint8Array, from: number, to: number, onLine: OnLine): number {
     const plain = this.#plain
     let at = from
+    this.#waits = false
     while (at < to) {
       if (this.#place === Place.quoted) {
         at = this.#toQuote(bytes, at, to)
+        if (this.#waits) return at
         continue
       }
       if (this.#place <= Place.unquoted || this.#place === Place.outside) {
         const first = at
         while (at < to && plain[bytes[at] ?? 0] === 1) at++
         if (at > first) this.#text()
-        if (at >= to) break
+      } else if (this.#place === Place.comment) {
+        while (at < to && bytes[at] !== newline) at++
       }
-      const byte = bytes[at++] ?? 0
+      if (at >= to) break
+      const byte = bytes[at] ?? 0
       if (byte === newline) {
+        at++
         const cr = this.#pendingCr || this.#place === Place.afterQuoteCr
         if (!this.#emit(at, at - (cr ? 2 : 1), onLine)) return at
-      } else this.#take(byte)
+      } else if (byte === this.#delimiter && this.#delimiterBytes.length === 1) {
+        at++
+        this.#endField()
+      } else {
+        const taken = this.#take(bytes, at, to)
+        if (taken === 0) return at
+        at += taken
+      }
     }
-    return to
+    return at
   }
 
   /** At the end of the object: the last record where it has no newline. `begun`: it has bytes. */
   finish(end: number, begun: boolean, onLine: OnLine): void {
     if (!begun) return
-    const open = this.#place === Place.quoted
-    if (open) this.#fault = CsvFault.unterminatedQuote
-    if (this.#place === Place.afterQuoteCr) this.#fault ||= CsvFault.textAfterQuote
+    if (this.#place === Place.quoted) this.#fault = CsvFault.unterminatedQuote
+    else if (this.#waits || this.#place === Place.afterQuoteCr) this.#text()
     if (this.#pendingCr) this.#loneCr = true
     this.#emit(end, end, onLine)
   }
 
   #toQuote(bytes: Uint8Array, from: number, to: number): number {
     const quote = this.#quote
+    const escaping = this.#escape
     let at = from
-    while (at < to && bytes[at] !== quote) at++
+    if (escaping === none) while (at < to && bytes[at] !== quote) at++
+    else {
+      while (at < to && bytes[at] !== quote) {
+        if (bytes[at] === escaping && ++at === to) {
+          this.#waits = true
+          return to - 1
+        }
+        at++
+      }
+    }
     if (at < to) this.#place = Place.afterQuote
     return at < to ? at + 1 : to
   }
 
-  /** Plain bytes outside quotes went by. */
+  /** Text outside quotes went by. */
   #text(): void {
     if (this.#pendingCr) this.#loneCr = true
     this.#pendingCr = false
     if (this.#place === Place.fieldStart) this.#place = Place.unquoted
+    if (this.#place !== Place.afterQuote && this.#place !== Place.afterQuoteCr) return
+    this.#fault ||= CsvFault.textAfterQuote
+    this.#place = Place.unquoted
   }
 
-  /** A delimiter, a quote, a CR, or any byte behind a closing quote. */
-  #take(byte: number): void {
-    if (this.#place === Place.afterQuote && byte === this.#quote) {
-      this.#place = Place.quoted
-    } else if (byte === this.#delimiter) {
-      this.#endField()
-    } else if (this.#place === Place.afterQuote && byte === carriageReturn) {
-      this.#place = Place.afterQuoteCr
-    } else if (this.#place === Place.afterQuote || this.#place === Place.afterQuoteCr) {
-      this.#fault ||= CsvFault.textAfterQuote
-      this.#place = Place.unquoted
-      this.#pendingCr = byte === carriageReturn
-    } else if (byte === this.#quote) {
-      this.#quoteOutside()
-    } else {
+  /** What is not plain, or anything behind a closing quote. Answers how many bytes were taken. */
+  #take(bytes: Uint8Array, at: number, to: number): number {
+    const byte = bytes[at] ?? 0
+    if (byte === this.#delimiter) return this.#takeDelimiter(bytes, at, to)
+    if (byte === this.#quote) this.#takeQuote()
+    else if (byte === this.#escape) return this.#takeEscape(bytes, at, to)
+    else if (byte === carriageReturn) this.#takeCr()
+    else if (byte === this.#comment && this.#place === Place.fieldStart && this.#fields === 1)
+      this.#place = Place.comment
+    else this.#text()
+    return 1
+  }
+
+  #takeDelimiter(bytes: Uint8Array, at: number, to: number): number {
+    const delimiter = this.#delimiterBytes
+    for (let next = 1; next < delimiter.length; next++) {
+      if (at + next >= to) return this.#wait()
+      if (bytes[at + next] !== delimiter[next]) {
+        this.#text()
+        return 1
+      }
+    }
+    this.#endField()
+    return delimiter.length
+  }
+
+  #takeEscape(bytes: Uint8Array, at: number, to: number): number {
+    if (at + 1 >= to) return this.#wait()
+    const beforeCr = bytes[at + 1] === carriageReturn
+    if (beforeCr && at + 2 >= to) return this.#wait()
+    this.#text()
+    return beforeCr && bytes[at + 2] === newline ? 3 : 2
+  }
+
+  #takeQuote(): void {
+    const place = this.#place
+    if (place === Place.unquoted) this.#fault ||= CsvFault.quoteInField
+    if (place !== Place.afterQuote) this.#text()
+    if (place !== Place.unquoted && place !== Place.afterQuoteCr) this.#place = Place.quoted
+  }
+
+  #takeCr(): void {
+    if (this.#place !== Place.afterQuote) {
       this.#text()
       this.#pendingCr = true
-    }
+    } else this.#place = Place.afterQuoteCr
   }
 
-  #quoteOutside(): void {
-    if (this.#pendingCr) this.#loneCr = true
-    this.#pendingCr = false
-    if (this.#place === Place.unquoted) this.#fault ||= CsvFault.quoteInField
-    else this.#place = Place.quoted
+  #wait(): number {
+    this.#waits = true
+    return 0
   }
 
   #endField(): void {
-    if (this.#place === Place.afterQuoteCr) this.#fault ||= CsvFault.textAfterQuote
-    if (this.#pendingCr) this.#loneCr = true
-    this.#pendingCr = false
+    if (this.#pendingCr || this.#place === Place.afterQuoteCr) this.#text()
     this.#fields++
     this.#place = Place.fieldStart
   }
@@ -162,6 +188,7 @@ export class CsvScanner {
     line.fields = this.#fields
     line.fault = this.#fault
     line.loneCr = this.#loneCr
+    line.comment = this.#place === Place.comment
     this.#place = Place.fieldStart
     this.#fields = 1
     this.#fault = CsvFault.none
@@ -169,26 +196,4 @@ export class CsvScanner {
     this.#loneCr = false
     return onLine(line)
   }
-}
-
-/** The fields of one well-formed record, without its line ending: unquoted, `undefined` where empty and bare. */
-export function csvFields(record: Buffer, { delimiter, quote }: CsvDialect): (string | undefined)[] {
-  const text = record.toString('utf8')
-  const fields: (string | undefined)[] = []
-  let at = 0
-  while (at <= text.length) {
-    const end = text[at] === quote ? closingQuote(text, at, quote) + 1 : at
-    const next = text.indexOf(delimiter, end)
-    const stop = next === -1 ? text.length : next
-    if (end > at) fields.push(text.slice(at + 1, end - 1).replaceAll(quote + quote, quote))
-    else fields.push(stop === at ? undefined : text.slice(at, stop))
-    at = stop + 1
-  }
-  return fields
-}
-
-function closingQuote(text: string, open: number, quote: string): number {
-  let at = text.indexOf(quote, open + 1)
-  while (at !== -1 && text[at + 1] === quote) at = text.indexOf(quote, at + 2)
-  return at === -1 ? text.length : at
 }

@@ -6,8 +6,8 @@ import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { parse } from 'csv-parse/sync'
 import fc from 'fast-check'
+import { csvFields } from '../../shared/csv-fields.ts'
 import { readCsvHeader } from '../../shared/csv-header.ts'
-import { csvFields } from '../../shared/csv-scan.ts'
 import type { Assignment, RunDocument } from '../../shared/documents.ts'
 import { isError } from '../../shared/errors.ts'
 import { parsePipeline } from '../../shared/pipeline.ts'
@@ -76,7 +76,7 @@ async function readOne(
 ): Promise<ReadOne> {
   const format = formatOf(run)
   const spool = new Spool(join(dir, 'spool'), format.dialect)
-  const rejects = new Rejects(join(dir, 'rejects'), 0)
+  const rejects = new Rejects(join(dir, 'rejects'), 0, run)
   try {
     const end = await readPartition(
       { objects: objectsOf(content, chunk), run, assignment, format },

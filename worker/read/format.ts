@@ -1,4 +1,5 @@
 /** What differs from format to format: where records end, which are broken, how they are handed to DuckDB. */
+import { rescuedColumn } from '../../shared/added-columns.ts'
 import type { RunDocument } from '../../shared/documents.ts'
 import type { CsvDialect } from '../../shared/layout.ts'
 import { csvFormat } from './formats/csv.ts'
@@ -16,6 +17,8 @@ export interface RecordFormat {
   guesses: boolean
   /** Blank lines are bytes of the range and no records, but for `lines`, where each is an empty record. */
   blankIsRecord: boolean
+  /** Lines that are no records though they are not blank. */
+  skips?(unit: Unit): boolean
   scanner(sample?: Buffer): Scanner
   /** Why a line that is not blank is no sound record. */
   fault(unit: Unit): string | undefined
@@ -24,8 +27,13 @@ export interface RecordFormat {
 }
 
 /** Errors: PIPELINE_INVALID for a CSV dialect that cannot be told apart. */
-export function formatOf({ layout, columns }: RunDocument): RecordFormat {
-  if (layout.csv) return csvFormat(layout.csv, layout.fields ?? columns.map(({ name }) => name))
+export function formatOf({ layout, columns, pipeline }: RunDocument): RecordFormat {
+  const { source } = pipeline
+  if (layout.csv) {
+    const pads = source.format === 'csv' && source.ragged === 'pad'
+    const keepsSurplus = pads && rescuedColumn(source) !== undefined
+    return csvFormat(layout.csv, layout.fields ?? columns.map(({ name }) => name), { pads, keepsSurplus })
+  }
   if (layout.format === 'lines') return linesFormat
   return ndjsonFormat(columns.map(({ name }) => name).filter(name => name !== wholeObjectColumn))
 }

@@ -1,5 +1,6 @@
 /** Where lines begin and end: at LF, whatever stands before it. */
-import { CsvFault, carriageReturn, newline, type OnLine, type ScannedLine } from '../../shared/csv-scan.ts'
+import { CsvFault } from '../../shared/csv-fault.ts'
+import { carriageReturn, newline, type OnLine, type ScannedLine } from '../../shared/scanned-line.ts'
 
 /** What finds the ends of records, whatever the format. */
 export interface Scanner {

@@ -1,6 +1,6 @@
 /** Reads one partition into the spool, and finds single records of it again. */
 
-import { CsvFault } from '../../shared/csv-scan.ts'
+import { CsvFault } from '../../shared/csv-fault.ts'
 import type { Assignment, Position } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { SourceRange } from '../../shared/records.ts'
@@ -176,8 +176,9 @@ function requestOf({ format, run, signal }: PartitionSource, stretch: Stretch) {
   return { stretch, encoding, scanner, guesses: format.guesses, recordBytesMax, signal }
 }
 
-function isBlank({ begin, line }: Unit, format: RecordFormat): boolean {
-  return !format.blankIsRecord && line.contentEnd === begin
+function isBlank(unit: Unit, format: RecordFormat): boolean {
+  const blank = !format.blankIsRecord && unit.line.contentEnd === unit.begin
+  return blank || (format.skips?.(unit) ?? false)
 }
 
 function rawOf({ window, begin, line }: Unit): Buffer {

@@ -2,10 +2,11 @@
  * The lines that begin in a partition. A line (a record, or a blank) belongs to the partition in which its first
  * byte lies; so neighbours tile the object exactly, blanks included.
  */
-import type { ScannedLine } from '../../shared/csv-scan.ts'
+
 import { MillraceError } from '../../shared/errors.ts'
 import type { Encoding } from '../../shared/layout.ts'
 import type { ByteRange } from '../../shared/ports.ts'
+import type { ScannedLine } from '../../shared/scanned-line.ts'
 import { sampleBytesMax } from './guess.ts'
 import type { Scanner } from './lines.ts'
 import type { Stretch } from './stretch.ts'

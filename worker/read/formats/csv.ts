@@ -1,45 +1,107 @@
-/** CSV: records that are sound are spooled as they stand. */
-import { CsvFault, CsvScanner, csvFaultWords, csvFields } from '../../../shared/csv-scan.ts'
+/** CSV: sound records are spooled as they stand, if DuckDB knows their dialect, and else field by field. */
+import { surplusColumn } from '../../../shared/added-columns.ts'
+import { CsvFault, csvFaultWords } from '../../../shared/csv-fault.ts'
+import { csvFields, escapeOf, type Fields } from '../../../shared/csv-fields.ts'
+import { CsvScanner } from '../../../shared/csv-scan.ts'
 import { MillraceError } from '../../../shared/errors.ts'
 import type { CsvDialect } from '../../../shared/layout.ts'
 import type { RecordFormat } from '../format.ts'
 import { guessPlace } from '../guess.ts'
+import { ownDialect } from '../own-dialect.ts'
 import type { Spool } from '../spool.ts'
 import type { Unit } from '../units.ts'
 
+/** What becomes of records that have not a field for each column. */
+export interface Ragged {
+  /** The fields that lack at the end are NULL. */
+  pads: boolean
+  /** Fields too many go to `surplusColumn`, NULL where there are none. */
+  keepsSurplus: boolean
+}
+
+interface Shape extends Ragged {
+  dialect: CsvDialect
+  columns: number
+  /** Of the spool. */
+  spooled: CsvDialect
+}
+
 /** Errors: PIPELINE_INVALID for a dialect that cannot be told apart. */
-export function csvFormat(dialect: CsvDialect, fields: string[]): RecordFormat {
+export function csvFormat(dialect: CsvDialect, fields: string[], ragged: Ragged): RecordFormat {
+  refuseUnclear(dialect)
   const columns = fields.length
   const { delimiter, quote } = dialect
-  if (delimiter === quote || /[\r\n]/.test(delimiter + quote)) {
-    throw new MillraceError('PIPELINE_INVALID', 'delimiter and quote must differ, and be no line breaks')
-  }
+  const plain = isPlain(dialect)
+  const shape: Shape = { ...ragged, dialect, columns, spooled: plain ? { delimiter, quote } : ownDialect }
   return {
-    dialect: { delimiter, quote },
-    spooled: fields,
-    guesses: true,
+    dialect: shape.spooled,
+    spooled: ragged.keepsSurplus ? [...fields, surplusColumn] : fields,
+    guesses: quote !== '' || escapeOf(dialect) !== '',
     blankIsRecord: false,
+    skips: ({ line }) => line.comment === true,
     scanner: sample =>
       new CsvScanner(dialect, sample === undefined ? undefined : guessPlace(sample, dialect, columns)),
-    fault: unit => csvFault(unit, columns),
-    spool: (unit, spool) => spoolCsv(unit, spool, dialect),
+    fault: unit => csvFault(unit, shape),
+    spool: plain
+      ? (unit, spool) => spoolPlain(unit, spool, shape)
+      : (unit, spool) => spoolFields(fieldsOf(unit, dialect), spool, shape),
   }
 }
 
-function csvFault({ window, begin, line }: Unit, columns: number): string | undefined {
-  const fault = line.fault === CsvFault.none && line.fields !== columns ? CsvFault.fieldCount : line.fault
-  if (fault !== CsvFault.none) return csvFaultWords(fault, line.fields, columns)
+function refuseUnclear(dialect: CsvDialect): void {
+  const { delimiter, quote, comment = '' } = dialect
+  const others = [quote, escapeOf(dialect), comment].filter(one => one !== '')
+  const clear =
+    delimiter !== '' &&
+    !/[\r\n]/.test(delimiter + others.join('')) &&
+    new Set(others).size === others.length &&
+    !others.some(one => delimiter.includes(one))
+  if (clear) return
+  throw new MillraceError(
+    'PIPELINE_INVALID',
+    'delimiter, quote, escape and comment must differ, and be no line breaks',
+  )
+}
+
+/** DuckDB reads it as it stands. Comments never reach it. */
+function isPlain(dialect: CsvDialect): boolean {
+  return Buffer.byteLength(dialect.delimiter) === 1 && dialect.quote !== '' && escapeOf(dialect) === ''
+}
+
+function csvFault({ window, begin, line }: Unit, { columns, pads, keepsSurplus }: Shape): string | undefined {
+  const { fault, fields } = line
+  if (fault !== CsvFault.none) return csvFaultWords(fault, fields, columns)
+  const ragged = fields < columns ? !pads : fields > columns && !keepsSurplus
+  if (ragged) return csvFaultWords(CsvFault.fieldCount, fields, columns)
   return window.textFault(begin, line.contentEnd)
 }
 
+function fieldsOf({ window: { bytes }, begin, line }: Unit, dialect: CsvDialect): Fields {
+  return csvFields(bytes.subarray(begin, line.contentEnd), dialect)
+}
+
 /** DuckDB ends lines at a lone CR, and drops a byte order mark at the start: inside quotes they are data. */
-function spoolCsv({ window: { bytes }, begin, line }: Unit, spool: Spool, dialect: CsvDialect): void {
-  if (!line.loneCr && !(spool.bytes === 0 && bytes[begin] === 0xef)) {
-    spool.copy(bytes, begin, line.contentEnd)
+function spoolPlain(unit: Unit, spool: Spool, shape: Shape): void {
+  const { window, begin, line } = unit
+  const { columns, keepsSurplus, dialect } = shape
+  const misread = line.loneCr || (spool.bytes === 0 && window.bytes[begin] === 0xef)
+  if (misread || line.fields > columns) {
+    spoolFields(fieldsOf(unit, dialect), spool, shape)
     return
   }
-  csvFields(bytes.subarray(begin, line.contentEnd), dialect).forEach((field, at) => {
-    if (at > 0) spool.byte(dialect.delimiter.charCodeAt(0))
+  spool.copy(window.bytes, begin, line.contentEnd)
+  const spooled = columns + (keepsSurplus ? 1 : 0)
+  for (let at = line.fields; at < spooled; at++) spool.byte(dialect.delimiter.charCodeAt(0))
+}
+
+function spoolFields(fields: Fields, spool: Spool, { columns, keepsSurplus, spooled }: Shape): void {
+  const delimiter = spooled.delimiter.charCodeAt(0)
+  for (let at = 0; at < columns; at++) {
+    if (at > 0) spool.byte(delimiter)
+    const field = fields[at]
     if (field !== undefined) spool.quoted(field)
-  })
+  }
+  if (!keepsSurplus) return
+  spool.byte(delimiter)
+  if (fields.length > columns) spool.quoted(JSON.stringify(fields.slice(columns).map(field => field ?? null)))
 }

@@ -1,0 +1,65 @@
+/** The fields of a CSV record. Pure. */
+import type { CsvDialect } from './layout.ts'
+
+/** Unquoted, with what an escape stood before as it is; `undefined` (NULL) where empty and bare, or a bare `\N`. */
+export type Fields = (string | undefined)[]
+
+/** Of one well-formed record of UTF-8, without its line ending. */
+export function csvFields(record: Buffer, dialect: CsvDialect): Fields {
+  const text = record.toString('utf8')
+  const escaping = escapeOf(dialect)
+  return escaping === '' ? plainFields(text, dialect) : escapedFields(text, escaping, dialect)
+}
+
+/** The character that makes the next one plain; '' where that is a quote before a quote. */
+export function escapeOf({ escape: escaping = '', quote }: CsvDialect): string {
+  return escaping === quote ? '' : escaping
+}
+
+function plainFields(text: string, { delimiter, quote }: CsvDialect): Fields {
+  const fields: Fields = []
+  let at = 0
+  while (at <= text.length) {
+    const end = text[at] === quote ? closingQuote(text, at, quote) + 1 : at
+    const next = text.indexOf(delimiter, end)
+    const stop = next === -1 ? text.length : next
+    if (end > at) fields.push(text.slice(at + 1, end - 1).replaceAll(quote + quote, quote))
+    else fields.push(stop === at ? undefined : text.slice(at, stop))
+    at = stop + delimiter.length
+  }
+  return fields
+}
+
+function closingQuote(text: string, open: number, quote: string): number {
+  let at = text.indexOf(quote, open + 1)
+  while (at !== -1 && text[at + 1] === quote) at = text.indexOf(quote, at + 2)
+  return at === -1 ? text.length : at
+}
+
+function escapedFields(text: string, escaping: string, { delimiter, quote }: CsvDialect): Fields {
+  const fields: Fields = []
+  let at = 0
+  while (at <= text.length) {
+    const quoted = text[at] === quote
+    const begin = at
+    let inside = quoted
+    let value = ''
+    for (at += quoted ? 1 : 0; at < text.length; at++) {
+      const character = text[at] ?? ''
+      if (character === escaping) value += text[++at] ?? escaping
+      else if (inside && character === quote) {
+        inside = text[at + 1] === quote
+        if (inside) value += text[++at]
+      } else if (!inside && text.startsWith(delimiter, at)) break
+      else value += character
+    }
+    fields.push(quoted || !isNull(text.slice(begin, at)) ? value : undefined)
+    at += delimiter.length
+  }
+  return fields
+}
+
+/** MySQL, Hive and PostgreSQL write a NULL as a bare \N. */
+function isNull(bare: string): boolean {
+  return bare === '' || bare === '\\N'
+}
