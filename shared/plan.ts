@@ -1,9 +1,10 @@
 /** From an object to its partitions: plain data, decided without reading the object. Pure. */
 import { createHash } from 'node:crypto'
 import type { Assignment, AssignmentPage, RunDocument } from './documents.ts'
-import type { Layout } from './layout.ts'
+import type { Layout, Space } from './layout.ts'
 import type { Pipeline } from './pipeline.ts'
-import { streamOf } from './plan/compression.ts'
+import { arrayStream } from './plan/array.ts'
+import { type Stream, streamOf } from './plan/compression.ts'
 import { planParquet } from './plan/parquet.ts'
 import { isRefusal, type Refusal } from './plan/refusal.ts'
 import { planText } from './plan/text.ts'
@@ -57,7 +58,8 @@ export async function planRun(
     const plan = await planParquet(pipeline.source, look, wanted)
     return isRefusal(plan) ? plan : { runId, pipeline, source, ...plan }
   }
-  const stream = await streamOf(pipeline, look)
+  const wanted = partitionBytes ?? pipeline.split.partitionBytes
+  const stream = await streamFor(pipeline, look, wanted)
   if (isRefusal(stream)) return stream
   const text = planText(pipeline, stream.head)
   if (isRefusal(text)) return text
@@ -65,16 +67,35 @@ export async function planRun(
   const layout: Layout = { format: pipeline.source.format, compression, space, ...text.layout }
   const dataStart = space === 'bytes' ? layout.skipBytes : 0
   const extent = { dataStart, dataEnd: source.bytes }
-  const cuts = cutsOf(source.bytes - dataStart, partitionBytes ?? pipeline.split.partitionBytes)
+  const cuts = spaceCuts(space, source.bytes - dataStart, wanted)
   if (isRefusal(cuts)) return cuts
   return { runId, pipeline, source, columns: text.columns, layout, ...extent, ...cuts }
 }
 
-/** How many partitions of how many bytes. */
-export function cutsOf(
-  bytes: number,
+async function streamFor(
+  pipeline: Pipeline,
+  look: Look,
   wanted: number | undefined,
-): { partitionBytes: number; partitions: number } | Refusal {
+): Promise<Stream | Refusal> {
+  const stream = await streamOf(pipeline, look)
+  if (isRefusal(stream) || pipeline.source.format !== 'json') return stream
+  return arrayStream(pipeline.source, stream, look.source.bytes, wanted)
+}
+
+interface Cuts {
+  partitionBytes: number
+  partitions: number
+}
+
+function spaceCuts(space: Space, bytes: number, wanted: number | undefined): Cuts | Refusal {
+  if (space === 'whole') return { partitionBytes: bytes, partitions: bytes > 0 ? 1 : 0 }
+  // Its bytes are counted once the split stage has seen them all.
+  if (space === 'pieces') return { partitionBytes: wanted ?? 0, partitions: 0 }
+  return cutsOf(bytes, wanted)
+}
+
+/** How many partitions of how many bytes. */
+export function cutsOf(bytes: number, wanted: number | undefined): Cuts | Refusal {
   const partitionBytes = wanted ?? defaultPartitionBytes(bytes)
   const partitions = Math.ceil(bytes / partitionBytes)
   return partitions > partitionsMax

@@ -7,6 +7,7 @@ import {
   stateKeys,
 } from '../shared/documents.ts'
 import { MillraceError } from '../shared/errors.ts'
+import { splitsFirst } from '../shared/plan/split.ts'
 import type { Objects } from '../shared/ports.ts'
 import { childrenPerArrayMax } from '../shared/records.ts'
 import { Stage } from '../shared/vocabulary.ts'
@@ -31,7 +32,10 @@ export async function fetchAssignment(
   if (assignment === undefined) {
     throw new MillraceError('MALFORMED', `${pageKey} has no assignment at ${offset} for child ${child.index}`)
   }
-  return { run, assignment, stage: assignments.stage ?? Stage.work }
+  const { stage = Stage.work } = assignments
+  if (!splitsFirst(run) || stage === Stage.split) return { run, assignment, stage }
+  const planned = await fetchJson<RunDocument>(objects, stateBucket, stateKeys.splitRun(child.runId))
+  return { run: planned, assignment, stage }
 }
 
 /** Errors: OBJECT_MISSING, MALFORMED, and those of reading. */

@@ -7,13 +7,16 @@ import type { SourceObject } from '../../shared/records.ts'
 const overrunBytes = 256 * 1024
 const overrunBytesMax = 64 * 1024 * 1024
 
+/** Without an etag: an object of our own, which nobody changes. */
+export type Readable = Omit<SourceObject, 'etag'> & Partial<Pick<SourceObject, 'etag'>>
+
 /**
  * Yields the object's bytes from `from` on, first up to `likelyEnd` and a little more, then on to its end.
  * Leaving the loop ends the request. Errors: SOURCE_CHANGED, THROTTLED, TEMPORARY_FAILURE (cut short).
  */
 export async function* bytesFrom(
   objects: Objects,
-  source: SourceObject,
+  source: Readable,
   from: number,
   likelyEnd: number,
 ): AsyncGenerator<Buffer> {
@@ -28,13 +31,15 @@ export async function* bytesFrom(
   }
 }
 
-async function* segment(
+/** These very bytes. Errors: as above. */
+export async function* segment(
   objects: Objects,
-  source: SourceObject,
+  source: Readable,
   start: number,
   end: number,
 ): AsyncGenerator<Buffer> {
-  const identity = { etag: source.etag, ...(source.version === undefined ? {} : { version: source.version }) }
+  const { etag, version } = source
+  const identity = { ...(etag === undefined ? {} : { etag }), ...(version === undefined ? {} : { version }) }
   const stream = await objects.read(source, { range: { start, end }, ...identity })
   let received = 0
   try {
@@ -54,4 +59,11 @@ async function* segment(
     'TEMPORARY_FAILURE',
     `Reading ${source.key} gave ${received} of the ${end - start} bytes from ${start} on`,
   )
+}
+
+/** All of a small stream. */
+export async function collected(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
+  const all: Buffer[] = []
+  for await (const chunk of chunks) all.push(chunk)
+  return Buffer.concat(all)
 }

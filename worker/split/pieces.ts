@@ -1,0 +1,114 @@
+/** Consecutive bytes as objects of one size. */
+import { type FileHandle, open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { stateKeys } from '../../shared/documents.ts'
+import { isError, MillraceError } from '../../shared/errors.ts'
+import type { Pieces } from '../../shared/records.ts'
+import type { Attempt } from '../attempt.ts'
+
+type Place = Pick<Attempt, 'objects' | 'buckets' | 'run' | 'scratch'>
+
+/** One piece is on its way to the bucket while the next is gathered: the scratch disk holds two, memory none. */
+export class PieceWriter {
+  /** Pieces that were there already. */
+  found = 0
+  readonly #place: Place
+  readonly #pieceBytes: number
+  /** Sizes by key, of what an earlier attempt has laid down. */
+  readonly #known: ReadonlyMap<string, number>
+  #piece = 0
+  /** Of the piece at hand. */
+  #bytes = 0
+  #file: FileHandle | undefined
+  #sending: Promise<void> = Promise.resolve()
+
+  private constructor(place: Place, pieceBytes: number, known: ReadonlyMap<string, number>) {
+    this.#place = place
+    this.#pieceBytes = pieceBytes
+    this.#known = known
+  }
+
+  static async open(place: Place, pieceBytes: number): Promise<PieceWriter> {
+    const { objects, buckets, run } = place
+    const known = new Map<string, number>()
+    let after: string | undefined
+    do {
+      const page = await objects.list(buckets.state, stateKeys.piecesPrefix(run.runId), after)
+      for (const { key, bytes } of page.objects) known.set(key, bytes)
+      after = page.next
+    } while (after !== undefined)
+    return new PieceWriter(place, pieceBytes, known)
+  }
+
+  async write(chunk: Buffer): Promise<void> {
+    for (let at = 0; at < chunk.length; ) {
+      const part = chunk.subarray(at, at + this.#pieceBytes - this.#bytes)
+      // A full one is there to its last byte: objects are written whole or not at all.
+      if (this.#known.get(this.#key()) !== this.#pieceBytes) await this.#keep(part)
+      this.#bytes += part.length
+      at += part.length
+      if (this.#bytes === this.#pieceBytes) await this.#finish()
+    }
+  }
+
+  /** All is laid down. */
+  async end(): Promise<Pieces> {
+    const bytes = this.#piece * this.#pieceBytes + this.#bytes
+    if (this.#bytes > 0) await this.#finish()
+    await this.#sending
+    return { bytes, pieceBytes: this.#pieceBytes, pieces: this.#piece }
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close()
+    await this.#sending.catch(() => undefined)
+  }
+
+  #key(): string {
+    return stateKeys.piece(this.#place.run.runId, this.#piece)
+  }
+
+  /** Two names in turn: the file of the piece before may still be read. */
+  #path(): string {
+    return join(this.#place.scratch.dir, `piece-${this.#piece % 2}`)
+  }
+
+  async #keep(part: Buffer): Promise<void> {
+    this.#file ??= await open(this.#path(), 'w')
+    await this.#file.writeFile(part)
+  }
+
+  async #finish(): Promise<void> {
+    const [key, file, bytes] = [this.#key(), this.#path(), this.#bytes]
+    const gathered = this.#file
+    await gathered?.close()
+    this.#file = undefined
+    await this.#sending
+    if (gathered === undefined) this.found++
+    else {
+      this.#sending = this.#send(key, file, bytes)
+      // Awaited with the next piece, or at the end.
+      this.#sending.catch(() => undefined)
+    }
+    this.#piece++
+    this.#bytes = 0
+  }
+
+  async #send(key: string, file: string, bytes: number): Promise<void> {
+    const { objects, buckets } = this.#place
+    const ref = { bucket: buckets.state, key }
+    try {
+      await objects.write(ref, { file }, { once: true })
+    } catch (error) {
+      if (!isError(error, 'OBJECT_EXISTS')) throw error
+      const there = await objects.head(ref)
+      if (there?.bytes !== bytes) {
+        throw new MillraceError(
+          'COUNT_MISMATCH',
+          `${key} has ${there?.bytes} bytes where ${bytes} were split off`,
+        )
+      }
+    }
+    await rm(file, { force: true })
+  }
+}
