@@ -5,6 +5,10 @@ import { type Attempt, work } from './attempt.ts'
 
 /** Errors: those of the work. */
 export async function perform(attempt: Attempt): Promise<Report> {
+  if (attempt.stage === Stage.split) return (await import('./split/split.ts')).split(attempt)
   if (attempt.stage === Stage.merge) return (await import('./merge/merge.ts')).merge(attempt)
+  if (attempt.run.layout.format === 'parquet') {
+    return (await import('./parquet/work.ts')).workParquet(attempt)
+  }
   return work(attempt)
 }

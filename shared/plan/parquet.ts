@@ -1,4 +1,5 @@
 /** The plan of a Parquet file, from its footer alone: whole row groups are what the partitions tile. Pure. */
+import { refuseTakenNames } from '../added-columns.ts'
 import type { Column, RunDocument } from '../documents.ts'
 import { columnsOf, type ParquetColumn } from '../parquet/columns.ts'
 import { chunkBytes } from '../parquet/footer.ts'
@@ -39,7 +40,7 @@ export async function planParquet(
 
 function columnsFor(source: Source, found: readonly ParquetColumn[]): Drifted | Refusal {
   const names = found.map(({ name }) => name)
-  const repeat = namesRepeat(names)
+  const repeat = namesRepeat(names) ?? refuseTakenNames(source, [], names)
   if (repeat) return repeat
   const types = new Map(found.map(({ name, type }) => [name, type]))
   const declared = Object.entries(source.columns ?? {}).map(([name, type]): Column => ({ name, type }))
