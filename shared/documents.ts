@@ -119,14 +119,22 @@ export function placeOf(chunk: number, index: number, chunkSize: number): { page
 /** One rejected record, one line of the rejects document. */
 export interface RejectedRecord {
   partition: number
-  /** Of the record's first byte in the source object; of its block where there is `within`. */
+  /** The object it stands in, and its version where it has one. */
+  key: string
+  version?: string
+  /** Of the record's first byte in that object; of its block where there is `within`. */
   byteOffset: number
   /** Decompressed bytes behind the start of the block at `byteOffset`. */
   within?: number
+  /** From 1, of the lines that its partition reads of the object; of text only. */
+  line?: number
+  /** Absent: it is the record as a whole that is no sound one. */
   column?: string
   reason: string
-  /** The record as it stands in the source, cut to `rejectedRawBytesMax`. */
+  /** The record as it stands in the source, as text, cut to `rejectedRawBytesMax`. */
   raw: string
+  /** Its very bytes, likewise cut, where they are no valid text. */
+  rawBase64?: string
 }
 export const rejectedRawBytesMax = 64 * 1024
 /** A partition with more stops being worked: the run cannot tolerate it, or the format is wrong. */

@@ -113,3 +113,39 @@ function halfPair(half: string): Buffer {
   const unit = half.charCodeAt(0)
   return Buffer.from([0xe0 | (unit >> 12), 0x80 | ((unit >> 6) & 0x3f), 0x80 | (unit & 0x3f)])
 }
+
+/**
+ * The bytes of the source that a record came from, also where they are not valid there. Slow: for single records.
+ * @param utf8 whole characters, as `Utf8Reader` gives them
+ */
+export function fromUtf8(utf8: Buffer, encoding: Encoding): Buffer {
+  if (encoding === 'utf-8') return utf8
+  const parts: Buffer[] = []
+  for (let at = 0; at < utf8.length; ) {
+    const end = characterEnd(utf8, at)
+    parts.push(fromCharacter(utf8.subarray(at, end), encoding))
+    at = end
+  }
+  return Buffer.concat(parts)
+}
+
+function characterEnd(utf8: Buffer, begin: number): number {
+  let end = begin + 1
+  while (end < utf8.length && ((utf8[end] ?? 0) & 0xc0) === 0x80) end++
+  return end
+}
+
+function fromCharacter(utf8: Buffer, encoding: Encoding): Buffer {
+  const [first = 0, second = 0, third = 0] = utf8
+  if (first >= 0xf8) return Buffer.from([((first & 3) << 6) | (second & 0x3f)])
+  const half = first === 0xed && second >= 0xa0
+  const text = half ? String.fromCharCode(0xd000 | ((second & 0x3f) << 6) | (third & 0x3f)) : utf8.toString()
+  if (unitBytesOf(encoding) === 1) return Buffer.from([oneByteOf(text.charCodeAt(0), encoding)])
+  const units = Buffer.from(text, 'utf16le')
+  return encoding === 'utf-16be' ? units.swap16() : units
+}
+
+function oneByteOf(code: number, encoding: Encoding): number {
+  const named = encoding === 'windows-1252' ? windows1252.indexOf(code) : -1
+  return named === -1 ? code : 0x80 + named
+}

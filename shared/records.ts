@@ -120,6 +120,8 @@ export interface Report {
   recordsWritten: number
   outputs: OutputObject[]
   rejectsKey?: string
+  /** Of text: that begin in the range, blank ones too; so the lines of rejected records can be counted on. */
+  lines?: number
   /** Of the split stage. */
   split?: Pieces
 }

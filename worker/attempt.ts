@@ -15,10 +15,13 @@ import { Table } from './duckdb/load.ts'
 import type { Session, SessionOptions } from './duckdb/session.ts'
 import type { WrittenFile } from './duckdb/write.ts'
 import type { WorkerLog } from './log.ts'
+import { findRecords } from './read/find.ts'
 import { formatOf } from './read/format.ts'
-import { findRecords, isGuessed, type PartitionSource, provenStart, readPartition } from './read/partition.ts'
+import { isGuessed, provenStart, readPartition } from './read/partition.ts'
+import { placedFormat } from './read/place.ts'
 import { Rejects } from './read/rejects.ts'
 import { Spool } from './read/spool.ts'
+import type { PartitionSource } from './read/walk.ts'
 import type { Scratch } from './scratch.ts'
 import { upload } from './upload.ts'
 
@@ -46,7 +49,7 @@ export interface Attempt {
  */
 export async function work(attempt: Attempt): Promise<Report> {
   const { run, assignment, objects, signal, scratch, log } = attempt
-  const source = { objects, run, format: formatOf(run), signal }
+  const source = { objects, run, format: placedFormat(formatOf(run), run), signal }
   try {
     return await workFrom(attempt, { ...source, assignment })
   } catch (error) {
@@ -61,12 +64,12 @@ export async function work(attempt: Attempt): Promise<Report> {
 
 async function workFrom(attempt: Attempt, source: PartitionSource): Promise<Report> {
   const spool = new Spool(attempt.scratch.spool, source.format.dialect)
-  const rejects = new Rejects(attempt.scratch.rejects, source.assignment.partition)
+  const rejects = new Rejects(attempt.scratch.rejects, source.assignment.partition, source.run)
   try {
-    const { range } = await reading(attempt, source, spool, rejects)
+    const { range, lines } = await reading(attempt, source, spool, rejects)
     const files = spool.records === 0 || rejects.tooMany ? [] : await working(attempt, source, spool, rejects)
     const recordsRead = spool.records + rejects.recordsCut
-    return await finish(attempt, { files, rejects, recordsRead, range, guessed: isGuessed(source) })
+    return await finish(attempt, { files, rejects, recordsRead, range, lines, guessed: isGuessed(source) })
   } finally {
     spool.close()
   }
@@ -77,20 +80,27 @@ export interface Worked {
   rejects: Rejects
   recordsRead: number
   range: SourceRange | undefined
+  /** Of text: that were read. */
+  lines?: number
   /** The reading began with a guess that nobody has proven yet. */
   guessed: boolean
 }
 
 /** What was worked becomes objects and a report. Errors: BAD_INPUT where more is rejected than tolerated. */
 export async function finish(attempt: Attempt, worked: Worked): Promise<Report> {
-  const { files, rejects, recordsRead, range } = worked
+  const { files, rejects, recordsRead, range, lines } = worked
   const rejectsKey = await keepRejects(attempt, rejects, worked.guessed)
   const { partition } = attempt.assignment
   const extension = outputKeys.extension(attempt.run.pipeline.output)
   await upload(attempt, files, number => outputKeys.part(partition, attempt.fence, number, extension))
   const recordsWritten = attempt.outputs.reduce((sum, output) => sum + output.records, 0)
   const counts = { recordsRead, recordsRejected: rejects.count, recordsWritten, outputs: attempt.outputs }
-  return { ...(range ? { range } : {}), ...counts, ...(rejectsKey ? { rejectsKey } : {}) }
+  return {
+    ...(range ? { range } : {}),
+    ...counts,
+    ...(lines === undefined ? {} : { lines }),
+    ...(rejectsKey ? { rejectsKey } : {}),
+  }
 }
 
 async function reading(attempt: Attempt, source: PartitionSource, spool: Spool, rejects: Rejects) {
@@ -149,9 +159,9 @@ async function rejectMisfits(
     )
   }
   const byOrdinal = new Map(misfits.map(misfit => [misfit.ordinal, misfit]))
-  await findRecords(source, spool.marks, [...byOrdinal.keys()], (ordinal, position, raw) => {
+  await findRecords(source, spool.marks, [...byOrdinal.keys()], (ordinal, position, raw, line) => {
     const misfit = byOrdinal.get(ordinal)
-    if (misfit) rejects.add(position, misfit.reason, raw, misfit.column)
+    if (misfit) rejects.add(position, misfit.reason, raw, misfit.column, line)
   })
   rejects.flush()
 }

@@ -125,7 +125,8 @@ class Walk {
     if (rest === '\\') throw this.#fault('a backslash ends the pattern')
     if (rest.startsWith('\\Q')) {
       const end = rest.indexOf('\\E')
-      return this.#skip(end === -1 ? rest.length : end + 2, 1)
+      if (end === -1) throw this.#fault('the \\Q is never closed by \\E')
+      return this.#skip(end + 2, 1)
     }
     const [assertion] = /^\\[AbBz]/.exec(rest) ?? []
     if (assertion !== undefined) return this.#skip(2, 1)

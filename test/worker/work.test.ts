@@ -63,6 +63,7 @@ test('a worker claims, reads, writes Parquet and reports what it did, leaving no
       recordsRead: 3,
       recordsRejected: 0,
       recordsWritten: 3,
+      lines: 3,
       outputs: undefined,
     },
   )
@@ -98,7 +99,13 @@ test('a partition in which no record begins has no range and no records', async 
   const given = await givenRun({ text: `a,b\n1,${'x'.repeat(50)}\n2,y\n`, partitionBytes: 10 })
   const { exitCode, partition } = await worked(given, { index: 2 })
   assert.equal(exitCode, 0)
-  assert.deepEqual(partition?.report, { recordsRead: 0, recordsRejected: 0, recordsWritten: 0, outputs: [] })
+  assert.deepEqual(partition?.report, {
+    recordsRead: 0,
+    recordsRejected: 0,
+    recordsWritten: 0,
+    lines: 0,
+    outputs: [],
+  })
 })
 
 test('a partition that has succeeded is not worked again, by whatever job', async () => {

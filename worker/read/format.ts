@@ -1,10 +1,10 @@
 /** What differs from format to format: where records end, which are broken, how they are handed to DuckDB. */
-import { rescuedColumn } from '../../shared/added-columns.ts'
+import { rescuedColumn, wholeObjectColumn } from '../../shared/added-columns.ts'
 import type { RunDocument } from '../../shared/documents.ts'
 import type { CsvDialect } from '../../shared/layout.ts'
 import { csvFormat } from './formats/csv.ts'
-import { linesFormat } from './formats/lines.ts'
-import { ndjsonFormat, wholeObjectColumn } from './formats/ndjson.ts'
+import { linesFormat, patternFormat, presetFormat } from './formats/lines.ts'
+import { ndjsonFormat } from './formats/ndjson.ts'
 import type { Scanner } from './lines.ts'
 import type { Spool } from './spool.ts'
 import type { Unit } from './units.ts'
@@ -34,6 +34,10 @@ export function formatOf({ layout, columns, pipeline }: RunDocument): RecordForm
     const keepsSurplus = pads && rescuedColumn(source) !== undefined
     return csvFormat(layout.csv, layout.fields ?? columns.map(({ name }) => name), { pads, keepsSurplus })
   }
-  if (layout.format === 'lines') return linesFormat
-  return ndjsonFormat(columns.map(({ name }) => name).filter(name => name !== wholeObjectColumn))
+  if (source.format === 'lines') {
+    if (source.preset !== undefined) return presetFormat(source.preset)
+    return source.pattern === undefined ? linesFormat : patternFormat
+  }
+  const names = columns.map(({ name }) => name).filter(name => name !== wholeObjectColumn)
+  return ndjsonFormat(names, rescuedColumn(source) !== undefined)
 }

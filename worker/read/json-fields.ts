@@ -24,7 +24,10 @@ export class JsonFields {
   readonly ends: number[]
   /** A CR stands between the tokens. */
   hasCr = false
+  /** Of each member that no name is of, from its key to its value, where they are asked for. */
+  readonly rest: number[] = []
   readonly #names: Buffer[]
+  readonly #keepsRest: boolean
   readonly #seen: boolean[]
   #bytes: Buffer = Buffer.alloc(0)
   #at = 0
@@ -33,8 +36,10 @@ export class JsonFields {
   #next = 0
   #doubled: string | undefined
 
-  constructor(names: string[]) {
+  /** @param keepsRest tells of the other members in `rest`: begin and end of each, one behind the other */
+  constructor(names: string[], keepsRest = false) {
     this.#names = names.map(name => Buffer.from(name))
+    this.#keepsRest = keepsRest
     this.begins = names.map(() => -1)
     this.ends = names.map(() => -1)
     this.#seen = names.map(() => false)
@@ -51,6 +56,7 @@ export class JsonFields {
     this.#doubled = undefined
     this.begins.fill(-1)
     this.#seen.fill(false)
+    this.rest.length = 0
     try {
       this.#object()
     } catch (error) {
@@ -66,10 +72,13 @@ export class JsonFields {
     this.#space()
     if (this.#bytes[this.#at] !== closeBrace) {
       for (;;) {
+        this.#space()
+        const begin = this.#at
         const name = this.#key()
         this.#expect(colon)
         this.#space()
         this.#value(name)
+        if (name === -1 && this.#keepsRest) this.rest.push(begin, this.#at)
         this.#space()
         if (this.#at >= this.#end || this.#bytes[this.#at] !== comma) break
         this.#at++
@@ -95,7 +104,6 @@ export class JsonFields {
 
   /** The number of the name that the key at hand is, or -1. Keys mostly come in the same order. */
   #key(): number {
-    this.#space()
     const begin = this.#at + 1
     if (this.#at >= this.#end || this.#bytes[this.#at] !== quote) throw unusual
     const escaped = this.#string()

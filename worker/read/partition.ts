@@ -1,24 +1,20 @@
-/** Reads one partition into the spool, and finds single records of it again. */
-
+/** Reads one partition into the spool. */
 import { CsvFault } from '../../shared/csv-fault.ts'
-import type { Assignment, Position } from '../../shared/documents.ts'
+import type { Assignment } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { SourceRange } from '../../shared/records.ts'
-import type { RecordFormat } from './format.ts'
+import { placeWriter } from './place.ts'
 import type { Rejects } from './rejects.ts'
-import { recordsPerMark, type Spool } from './spool.ts'
-import { type Stretch, type StretchSource, stretchesOf } from './stretch.ts'
+import type { Spool } from './spool.ts'
+import { type Stretch, stretchesOf } from './stretch.ts'
 import { readUnits, type Unit } from './units.ts'
-
-export const recordBytesMax = 256 * 1024 * 1024
-
-export interface PartitionSource extends StretchSource {
-  format: RecordFormat
-}
+import { isNoRecord, linesOf, type PartitionSource, rawOf, requestOf } from './walk.ts'
 
 export interface PartitionEnd {
   /** What was really read of the source; absent where no record begins in the partition. */
   range?: SourceRange
+  /** That begin in the partition, blank ones too; a record with newlines in it is several. */
+  lines: number
   bytesRead: number
   windowPeakBytes: number
 }
@@ -31,9 +27,10 @@ export async function readPartition(
 ): Promise<PartitionEnd> {
   const ends: PartitionEnd[] = []
   for await (const stretch of stretchesOf(from)) {
-    const { lines, ...counts } = await readStretch(from, stretch, spool, rejects)
+    const tally = { lines: 0 }
+    const { lines, ...counts } = await readStretch(from, stretch, spool, rejects, tally)
     const range = stretch.covers ?? (lines && rangeOf(stretch, lines.start, lines.end))
-    ends.push({ ...(range ? { range } : {}), ...counts })
+    ends.push({ ...(range ? { range } : {}), ...counts, ...tally })
     if (rejects.tooMany) break
   }
   spool.flush()
@@ -41,18 +38,28 @@ export async function readPartition(
   return joined(ends)
 }
 
-function readStretch(from: PartitionSource, stretch: Stretch, spool: Spool, rejects: Rejects) {
-  const { format } = from
+function readStretch(
+  from: PartitionSource,
+  stretch: Stretch,
+  spool: Spool,
+  rejects: Rejects,
+  tally: { lines: number },
+) {
+  const format = stretch.format ?? from.format
+  const writePlace = placeWriter(from.run, format)
   return readUnits(requestOf(from, stretch), unit => {
-    if (isBlank(unit, format)) return true
+    const before = tally.lines
+    tally.lines += linesOf(unit, format)
+    if (isNoRecord(unit, format)) return true
     const fault = format.fault(unit)
     if (fault !== undefined) {
-      const kept = rejects.add(stretch.position(unit.offset), fault, rawOf(unit))
+      const kept = rejects.add(stretch.position(unit.offset), fault, rawOf(unit), undefined, before + 1)
       refuseRunawayQuote(unit)
       return kept
     }
-    spool.begin(unit.offset)
+    spool.begin(unit.offset, before)
     format.spool(unit, spool)
+    writePlace?.(stretch.position(unit.offset), spool)
     spool.end()
     return true
   })
@@ -74,68 +81,12 @@ function joined(ends: readonly PartitionEnd[]): PartitionEnd {
   const ranges = ends.flatMap(({ range }) => range ?? [])
   const { end, endWithin } = ranges.at(-1) ?? {}
   const { start, startWithin } = ranges[0] ?? {}
+  const lines = ends.reduce((sum, each) => sum + each.lines, 0)
   const bytesRead = ends.reduce((sum, each) => sum + each.bytesRead, 0)
   const windowPeakBytes = ends.reduce((most, each) => Math.max(most, each.windowPeakBytes), 0)
-  if (start === undefined || end === undefined) return { bytesRead, windowPeakBytes }
+  if (start === undefined || end === undefined) return { lines, bytesRead, windowPeakBytes }
   const within = { ...(startWithin ? { startWithin } : {}), ...(endWithin ? { endWithin } : {}) }
-  return { range: { start, end, ...within }, bytesRead, windowPeakBytes }
-}
-
-type OnFound = (ordinal: number, position: Position, raw: Buffer) => void
-
-/**
- * `onFound` is called for each of `ordinals` (ascending, from 0, of the spooled records) with its record. Bytes that
- * are as they are in the source are read from the mark before each; others all again from the start.
- */
-export async function findRecords(
-  from: PartitionSource,
-  marks: readonly number[],
-  ordinals: readonly number[],
-  onFound: OnFound,
-): Promise<void> {
-  if (from.run.layout.space !== 'bytes') {
-    const found = await findFrom(from, 0, Number.POSITIVE_INFINITY, ordinals, onFound)
-    if (found < ordinals.length) throw notFound(ordinals[found])
-    return
-  }
-  for (let next = 0; next < ordinals.length; ) {
-    const mark = Math.floor((ordinals[next] ?? 0) / recordsPerMark)
-    const behind = (mark + 1) * recordsPerMark
-    const wanted = ordinals.slice(next).filter(ordinal => ordinal < behind)
-    const assignment = { ...from.assignment, exactStart: marks[mark] ?? from.assignment.start }
-    const found = await findFrom({ ...from, assignment }, mark * recordsPerMark, behind, wanted, onFound)
-    if (found < wanted.length) throw notFound(wanted[found])
-    next += found
-  }
-}
-
-/** Counts sound records on from `ordinal`. Answers how many of `wanted` it found. */
-async function findFrom(
-  from: PartitionSource,
-  first: number,
-  behind: number,
-  wanted: readonly number[],
-  onFound: OnFound,
-): Promise<number> {
-  let ordinal = first
-  let next = 0
-  for await (const stretch of stretchesOf(from)) {
-    await readUnits(requestOf(from, stretch), unit => {
-      if (isBlank(unit, from.format) || from.format.fault(unit) !== undefined) return true
-      if (ordinal === wanted[next]) {
-        onFound(ordinal, stretch.position(unit.offset), rawOf(unit))
-        next++
-      }
-      ordinal++
-      return ordinal < behind && next < wanted.length
-    })
-    if (next === wanted.length) break
-  }
-  return next
-}
-
-function notFound(ordinal: number | undefined): MillraceError {
-  return new MillraceError('COUNT_MISMATCH', `Record ${ordinal} is not found again in the source`)
+  return { range: { start, end, ...within }, lines, bytesRead, windowPeakBytes }
 }
 
 /** Reading so far that the first record's start is known for sure would cost more than the partition's work. */
@@ -144,7 +95,9 @@ const proofBytesMax = 64 * 1024 ** 3
 /** Does its reading begin with a guess that was not proven? */
 export function isGuessed({ format, run, assignment }: PartitionSource): boolean {
   const known = assignment.exactStart ?? assignment.scanFrom
-  return format.guesses && known === undefined && assignment.start > run.dataStart
+  if (!format.guesses || known !== undefined) return false
+  if (run.layout.space === 'objects') return assignment.objectStart !== undefined
+  return assignment.start > run.dataStart
 }
 
 /** The first line's begin by a scan from the data's start: slow, exact. The partition's end where there is none. */
@@ -152,7 +105,8 @@ export async function provenStart(
   from: PartitionSource,
 ): Promise<Pick<Assignment, 'exactStart' | 'exactWithin'>> {
   const { assignment, run } = from
-  if (assignment.start - run.dataStart > proofBytesMax) {
+  const known = assignment.objectStart ?? run.dataStart
+  if (assignment.start - known > proofBytesMax) {
     throw new MillraceError(
       'BAD_INPUT',
       `The partition is bad, or the guess of its start at byte ${assignment.start} is wrong`,
@@ -160,7 +114,7 @@ export async function provenStart(
   }
   for await (const stretch of stretchesOf({
     ...from,
-    assignment: { ...assignment, scanFrom: run.dataStart },
+    assignment: { ...assignment, scanFrom: known },
   })) {
     const { lines } = await readUnits(requestOf(from, stretch), () => false)
     if (lines === undefined) break
@@ -168,21 +122,6 @@ export async function provenStart(
     return { exactStart: at, ...(within ? { exactWithin: within } : {}) }
   }
   return { exactStart: assignment.end }
-}
-
-function requestOf({ format, run, signal }: PartitionSource, stretch: Stretch) {
-  const scanner = (sample?: Buffer) => format.scanner(sample)
-  const { encoding } = run.layout
-  return { stretch, encoding, scanner, guesses: format.guesses, recordBytesMax, signal }
-}
-
-function isBlank(unit: Unit, format: RecordFormat): boolean {
-  const blank = !format.blankIsRecord && unit.line.contentEnd === unit.begin
-  return blank || (format.skips?.(unit) ?? false)
-}
-
-function rawOf({ window, begin, line }: Unit): Buffer {
-  return window.bytes.subarray(begin, line.contentEnd)
 }
 
 /** Nobody knows how many records a quote that never closes has swallowed: that is no single reject. */

@@ -1,11 +1,15 @@
 /** The records that cannot be taken, each with its place and the reason, on disk until they are uploaded. */
+import { isUtf8 } from 'node:buffer'
 import { appendFileSync } from 'node:fs'
 import {
   type Position,
   type RejectedRecord,
+  type RunDocument,
   rejectedRawBytesMax,
   rejectsPerPartitionMax,
 } from '../../shared/documents.ts'
+import { fromUtf8 } from '../../shared/encoding.ts'
+import { placeOf } from './place.ts'
 
 export class Rejects {
   readonly file: string
@@ -15,29 +19,46 @@ export class Rejects {
   /** In the source: misfits are found after all that our reader rejects. */
   first: RejectedRecord | undefined
   readonly #partition: number
+  readonly #run: RunDocument
+  #firstAt = Number.POSITIVE_INFINITY
   #pending: string[] = []
 
-  constructor(file: string, partition: number) {
+  constructor(file: string, partition: number, run: RunDocument) {
     this.file = file
     this.#partition = partition
+    this.#run = run
   }
 
-  /** Answers `false` where there are too many: one more than can be kept. */
-  add(position: Position, reason: string, raw: Buffer, column?: string): boolean {
+  /**
+   * Answers `false` where there are too many: one more than can be kept.
+   * @param raw as the reader has it: in UTF-8
+   * @param line from 1, of the lines read of its object
+   */
+  add(position: Position, reason: string, raw: Buffer, column?: string, line?: number): boolean {
     this.count++
     if (this.tooMany) return false
     const record: RejectedRecord = {
       partition: this.#partition,
-      byteOffset: position.at,
-      ...(position.within ? { within: position.within } : {}),
+      ...placeOf(this.#run, position),
+      ...(line === undefined ? {} : { line }),
       ...(column === undefined ? {} : { column }),
       reason,
-      raw: raw.toString('utf8', 0, Math.min(raw.length, rejectedRawBytesMax)),
+      ...this.#rawOf(raw),
     }
-    if (this.first === undefined || position.at < this.first.byteOffset) this.first = record
+    if (position.at < this.#firstAt) {
+      this.#firstAt = position.at
+      this.first = record
+    }
     this.#pending.push(`${JSON.stringify(record)}\n`)
     if (this.#pending.length >= 100) this.flush()
     return true
+  }
+
+  #rawOf(raw: Buffer): Pick<RejectedRecord, 'raw' | 'rawBase64'> {
+    const kept = raw.subarray(0, rejectedRawBytesMax)
+    const text = { raw: kept.toString('utf8') }
+    if (isUtf8(raw)) return text
+    return { ...text, rawBase64: fromUtf8(kept, this.#run.layout.encoding).toString('base64') }
   }
 
   /** The reading is over: what comes now are misfits. */

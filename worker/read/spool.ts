@@ -6,13 +6,20 @@ const spoolBufferBytes = 1024 * 1024
 /** Records between two places kept in memory, from which a rejected row is found again in the source. */
 export const recordsPerMark = 4096
 
+export interface Mark {
+  /** In the stretch. */
+  offset: number
+  /** Lines of the partition before it. */
+  lines: number
+}
+
 export class Spool {
   readonly file: string
   records = 0
   bytes = 0
   longestBytes = 0
-  /** Source offset of every `recordsPerMark`-th record. */
-  readonly marks: number[] = []
+  /** Of every `recordsPerMark`-th record. */
+  readonly marks: Mark[] = []
   readonly #descriptor: number
   readonly #buffer = Buffer.allocUnsafe(spoolBufferBytes)
   readonly #quote: string
@@ -27,9 +34,9 @@ export class Spool {
     this.#descriptor = openSync(file, 'wx')
   }
 
-  /** Opens a record that began at `offset` in the source. */
-  begin(offset: number): void {
-    if (this.records % recordsPerMark === 0) this.marks.push(offset)
+  /** Opens a record that began at `offset`, behind so many lines. */
+  begin(offset: number, lines: number): void {
+    if (this.records % recordsPerMark === 0) this.marks.push({ offset, lines })
     this.#recordBegin = this.bytes
   }
 
@@ -55,6 +62,11 @@ export class Spool {
     }
     from.copy(this.#buffer, this.#used, begin, end)
     this.#used += count
+  }
+
+  /** Plain text: nothing in it needs quotes. */
+  text(text: string): void {
+    for (let at = 0; at < text.length; at++) this.byte(text.charCodeAt(at))
   }
 
   /** One field in quotes, however plain it looks. */
