@@ -1,0 +1,164 @@
+/** Random files, cut at random: the records of the partitions against those of the whole, by the million. */
+import type { Readable } from 'node:stream'
+import type { Assignment, RunDocument } from '../../shared/documents.ts'
+import { seededRandom } from '../../shared/memory/clock.ts'
+import { type Pipeline, parsePipeline } from '../../shared/pipeline.ts'
+import { cut } from '../../shared/plan.ts'
+import type { ByteRange, Objects } from '../../shared/ports.ts'
+import type { PartitionRecord } from '../../shared/records.ts'
+import { miscuts } from '../../shared/tiling.ts'
+import { PartitionState } from '../../shared/vocabulary.ts'
+import { formatOf, type RecordFormat } from '../../worker/read/format.ts'
+import { stretchesOf } from '../../worker/read/stretch.ts'
+import { readUnits } from '../../worker/read/units.ts'
+import { type RandomFile, randomFile } from './random-file.ts'
+
+export interface CutsTally {
+  files: number
+  cuts: number
+  /** Partitions whose guessed start a neighbour disproved. */
+  wrongGuesses: number
+  roundsMost: number
+  /** Told of each difference: seed, partition size and where. */
+  differences: string[]
+}
+
+const roundsMax = 12
+const distrustFromRound = 3
+const partitioningsPerFile = 6
+const differencesMax = 10
+const runId = '0'.repeat(24)
+
+/** Each record as `begin end` in bytes; `-` behind those that are not sound. */
+type Found = string[]
+
+/** @param check is called once for each file with how it is read whole, to hold against what was written */
+export async function tallyCuts(
+  cutsWanted: number,
+  seed: number,
+  check: (file: RandomFile, run: RunDocument, objects: Objects) => Promise<void> = async () => {},
+): Promise<CutsTally> {
+  const tally: CutsTally = { files: 0, cuts: 0, wrongGuesses: 0, roundsMost: 0, differences: [] }
+  for (let nth = 0; tally.cuts < cutsWanted && tally.differences.length < differencesMax; nth++) {
+    const chance = seededRandom(seed * 1_000_003 + nth)
+    const file = randomFile(chance)
+    const objects = objectsOver(file.content, 1 + Math.floor(chance() * 300))
+    await check(file, runOf(file, Math.max(1, file.content.length)), objects)
+    await cutFile(tally, `seed ${seed}, file ${nth}`, file, objects, chance)
+    tally.files++
+  }
+  return tally
+}
+
+async function cutFile(
+  tally: CutsTally,
+  title: string,
+  file: RandomFile,
+  objects: Objects,
+  chance: () => number,
+): Promise<void> {
+  const whole = await workRounds(tally, runOf(file, Math.max(2, file.content.length)), objects)
+  for (let nth = 0; nth < partitioningsPerFile; nth++) {
+    const bytes = 2 ** Math.floor(chance() * 9) + Math.floor(chance() * 7)
+    const run = runOf(file, file.layout.encoding.startsWith('utf-16') ? bytes + (bytes % 2) : bytes)
+    tally.cuts += Math.max(0, run.partitions - 1)
+    const found = await workRounds(tally, run, objects)
+    if (found.join() === whole.join()) continue
+    const at = found.findIndex((record, position) => record !== whole[position])
+    tally.differences.push(
+      `${title}, partitions of ${run.partitionBytes} bytes, record ${at}: ${found[at]}, not ${whole[at]}`,
+    )
+  }
+}
+
+const pipelines = new Map<string, Pipeline>()
+
+function pipelineOf(format: string): Pipeline {
+  const known = pipelines.get(format)
+  if (known) return known
+  const source = { prefix: 'in/', format }
+  const pipeline = parsePipeline(
+    { name: 'cuts', source, work: { sql: 'SELECT 1' }, output: { prefix: 'out/' } },
+    'cuts',
+  )
+  pipelines.set(format, pipeline)
+  return pipeline
+}
+
+export function runOf({ content, layout, columns }: RandomFile, partitionBytes: number): RunDocument {
+  return {
+    runId,
+    pipeline: pipelineOf(layout.format),
+    source: { bucket: 'b', key: 'k', bytes: content.length, etag: 'e' },
+    columns: columns.map(name => ({ name, type: 'VARCHAR' })),
+    layout,
+    dataStart: 0,
+    dataEnd: content.length,
+    partitionBytes,
+    partitions: Math.ceil(content.length / partitionBytes),
+  }
+}
+
+async function workRounds(tally: CutsTally, run: RunDocument, objects: Objects): Promise<Found> {
+  const format = formatOf(run)
+  const found: Found[] = Array.from({ length: run.partitions }, () => [])
+  const reports = Array.from({ length: run.partitions }, (_, partition) => reportOf(partition))
+  let due = Array.from({ length: run.partitions }, (_, partition) => cut(run, partition))
+  for (let round = 1; due.length > 0; round++) {
+    if (round > roundsMax) return ['never tiled']
+    tally.roundsMost = Math.max(tally.roundsMost, round)
+    for (const assignment of due) {
+      const { partition } = assignment
+      const records: Found = []
+      reports[partition] = reportOf(partition, await read(run, objects, format, assignment, records))
+      found[partition] = records
+    }
+    due = miscuts(run, reports, round >= distrustFromRound).map(({ assignment }) => assignment)
+    if (round === 1) tally.wrongGuesses += due.length
+  }
+  return found.flat()
+}
+
+function reportOf(partition: number, range?: ByteRange): PartitionRecord {
+  const counts = { recordsRead: 0, recordsRejected: 0, recordsWritten: 0, outputs: [] }
+  const report = { ...(range ? { range } : {}), ...counts }
+  return { runId, partition, state: PartitionState.SUCCEEDED, fence: 1, round: 1, report }
+}
+
+async function read(
+  run: RunDocument,
+  objects: Objects,
+  format: RecordFormat,
+  assignment: Assignment,
+  records: Found,
+): Promise<ByteRange | undefined> {
+  const scanner: Parameters<typeof readUnits>[0]['scanner'] = sample => format.scanner(sample)
+  for await (const stretch of stretchesOf({ objects, run, assignment })) {
+    const { encoding } = run.layout
+    const request = { stretch, scanner, guesses: format.guesses, encoding, recordBytesMax: 1e9 }
+    const { lines } = await readUnits(request, unit => {
+      const bytes = unit.line.contentEnd - unit.begin
+      if (bytes === 0 && !format.blankIsRecord) return true
+      const sound = format.fault(unit) === undefined
+      records.push(`${unit.offset} ${unit.offset + bytes}${sound ? '' : ' -'}`)
+      return true
+    })
+    return lines
+  }
+  return undefined
+}
+
+/** Only `read`, in pieces of `chunkBytes`, with as little ceremony as can be. */
+export function objectsOver(content: Buffer, chunkBytes: number): Objects {
+  const read: Objects['read'] = async (_ref, { range } = {}) => {
+    const { start, end } = range ?? { start: 0, end: content.length }
+    return {
+      async *[Symbol.asyncIterator]() {
+        for (let at = start; at < end; at += chunkBytes)
+          yield content.subarray(at, Math.min(end, at + chunkBytes))
+      },
+      destroy: () => undefined,
+    } as unknown as Readable
+  }
+  return { read } as Objects
+}
