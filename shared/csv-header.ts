@@ -27,15 +27,15 @@ export function byteOrderMarkBytes(head: Buffer): number {
 
 /**
  * `head`: the object's first bytes; `whole`: they are all of it, so that a header without a newline is one.
- * Blank lines before the header are skipped. `undefined`: the header does not end within `head`; give more.
+ * Blank lines and comments before the header are skipped. `undefined`: the header does not end within `head`; give more.
  * An object without any record has no names, and `endOffset` is its size.
  */
 export function readCsvHeader(head: Buffer, dialect: CsvDialect, whole: boolean): CsvHeader | undefined {
   const scanner = new CsvScanner(dialect)
   let begin = byteOrderMarkBytes(head)
   let found: CsvHeader | undefined
-  const onLine: Parameters<CsvScanner['scan']>[3] = ({ end, contentEnd, fault }) => {
-    if (contentEnd > begin) found = headerOf(head.subarray(begin, contentEnd), dialect, end, fault)
+  const onLine: Parameters<CsvScanner['scan']>[3] = ({ end, contentEnd, fault, comment }) => {
+    if (contentEnd > begin && !comment) found = headerOf(head.subarray(begin, contentEnd), dialect, end, fault)
     begin = end
     return found === undefined
   }

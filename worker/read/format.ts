@@ -3,6 +3,7 @@ import { rescuedColumn, wholeObjectColumn } from '../../shared/added-columns.ts'
 import type { RunDocument } from '../../shared/documents.ts'
 import type { CsvDialect } from '../../shared/layout.ts'
 import { csvFormat } from './formats/csv.ts'
+import { fixedFormat } from './formats/fixed.ts'
 import { linesFormat, patternFormat, presetFormat } from './formats/lines.ts'
 import { ndjsonFormat } from './formats/ndjson.ts'
 import type { Scanner } from './lines.ts'
@@ -26,7 +27,7 @@ export interface RecordFormat {
   spool(unit: Unit, spool: Spool): void
 }
 
-/** Errors: PIPELINE_INVALID for a CSV dialect that cannot be told apart. */
+/** Errors: PIPELINE_INVALID for a CSV dialect that cannot be told apart, BAD_INPUT. */
 export function formatOf({ layout, columns, pipeline }: RunDocument): RecordFormat {
   const { source } = pipeline
   if (layout.csv) {
@@ -34,6 +35,7 @@ export function formatOf({ layout, columns, pipeline }: RunDocument): RecordForm
     const keepsSurplus = pads && rescuedColumn(source) !== undefined
     return csvFormat(layout.csv, layout.fields ?? columns.map(({ name }) => name), { pads, keepsSurplus })
   }
+  if (source.format === 'fixed') return fixedFormat(source, layout.encoding)
   if (source.format === 'lines') {
     if (source.preset !== undefined) return presetFormat(source.preset)
     return source.pattern === undefined ? linesFormat : patternFormat

@@ -6,9 +6,9 @@ import type { Spool } from './spool.ts'
 export const ownDialect: CsvDialect = { delimiter: '\x1f', quote: '\x1e' }
 
 /** What DuckDB would take for the end of a line or a field, or drop as a byte order mark. */
-const specials = ['\r', '\ufeff', ownDialect.delimiter, ownDialect.quote]
+const specials = ['\n', '\r', '\ufeff', ownDialect.delimiter, ownDialect.quote]
 
-/** One field of UTF-8 without a newline, in quotes where it needs them; the empty text is not NULL. */
+/** One field of UTF-8, in quotes where it needs them; the empty text is not NULL. */
 export function spoolField(bytes: Buffer, begin: number, end: number, spool: Spool): void {
   if (end > begin && isPlain(bytes, begin, end)) spool.copy(bytes, begin, end)
   else spool.quoted(bytes.toString('utf8', begin, end))

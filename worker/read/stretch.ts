@@ -1,6 +1,8 @@
 /** What a partition reads, as logical bytes: decompressed, and without a care for where they come from. */
 import type { Assignment, Position, RunDocument } from '../../shared/documents.ts'
 import { unitBytesOf } from '../../shared/encoding.ts'
+import { recordBytesOf } from '../../shared/fixed.ts'
+import type { Pipeline } from '../../shared/pipeline.ts'
 import type { ByteRange, Objects } from '../../shared/ports.ts'
 import { bytesFrom } from './bytes.ts'
 
@@ -53,12 +55,21 @@ function flatStretch({ objects, run, assignment }: StretchSource): Stretch {
 
 /** Where to read from, and the first record's begin where it is known already. */
 function beginning(
-  { dataStart, layout }: RunDocument,
+  { dataStart, layout, pipeline }: RunDocument,
   { exactStart, scanFrom, start }: Assignment,
 ): { from: number; first?: number } {
   if (exactStart !== undefined) return { from: exactStart, first: exactStart }
   if (scanFrom !== undefined)
     return scanFrom < start ? { from: scanFrom } : { from: scanFrom, first: scanFrom }
   if (start <= dataStart) return { from: dataStart, first: dataStart }
-  return { from: start - unitBytesOf(layout.encoding) }
+  const known = firstRecord(pipeline.source, dataStart, start)
+  if (known !== undefined) return { from: known, first: known }
+  const unitBytes = unitBytesOf(layout.encoding)
+  return { from: Math.max(dataStart, start - unitBytes - ((start - dataStart) % unitBytes)) }
+}
+
+/** At or behind `start`, where records have all as many bytes. */
+function firstRecord(source: Pipeline['source'], dataStart: number, start: number): number | undefined {
+  const recordBytes = recordBytesOf(source)
+  return recordBytes && dataStart + Math.ceil((start - dataStart) / recordBytes) * recordBytes
 }
