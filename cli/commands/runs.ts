@@ -32,6 +32,17 @@ export function addRuns(program: Command, done: Done): void {
       done(await retry(run, { ...own, ...globalOptions(command) }))
     })
   program
+    .command('verify')
+    .description(
+      'work out the certificate of a run anew, from its source and its outputs; exit 0 only if all matches',
+    )
+    .argument('<run>')
+    .option('--quick', 'outputs and sums only; the source is not read again', false)
+    .action(async (run: string, own: { quick: boolean }, command: Command) => {
+      const { verify } = await import('../verify.ts')
+      done(await verify(run, { ...own, ...globalOptions(command) }))
+    })
+  program
     .command('logs')
     .description(
       "print what the functions said of a run and its failed attempts, or one partition's attempts",
