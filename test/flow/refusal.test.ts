@@ -10,7 +10,7 @@ import { csvPipeline } from './settings.ts'
 const refusals: [what: string, body: string | Buffer, code: string, words: RegExp][] = [
   ['lacks a column', 'id\n1\n', 'COLUMNS_DIFFER', /lacks name/],
   ['has a column more', 'id,name,age\n1,a,2\n', 'COLUMNS_DIFFER', /unknown age/],
-  ['is UTF-16', Buffer.from('\ufeffid,name\n', 'utf16le'), 'ENCODING_NOT_SUPPORTED', /UTF-16/],
+  ['is UTF-32', Buffer.from([0xff, 0xfe, 0, 0, 0x69, 0, 0, 0]), 'ENCODING_NOT_SUPPORTED', /UTF-32/],
   ['names a column twice', 'id,ID\n1,2\n', 'HEADER_AMBIGUOUS', /twice/],
   ['leaves a column without a name', 'id,\n1,2\n', 'HEADER_AMBIGUOUS', /no name/],
   ['has no end of its header', `"${'x'.repeat(headBytesMax + 1)}`, 'HEADER_TOO_LONG', /does not end/],

@@ -105,8 +105,8 @@ describe('the layout of a CSV', () => {
     ['names a column less', 'id\n1\n', 'COLUMNS_DIFFER'],
     ['names a column more', 'id,name,age\n', 'COLUMNS_DIFFER'],
     ['names one twice', 'id,name,id\n', 'HEADER_AMBIGUOUS'],
-    ['is UTF-16, little end first', Buffer.from([0xff, 0xfe, 0x69, 0]), 'ENCODING_NOT_SUPPORTED'],
-    ['is UTF-16, big end first', Buffer.from([0xfe, 0xff, 0, 0x69]), 'ENCODING_NOT_SUPPORTED'],
+    ['is UTF-32, little end first', Buffer.from([0xff, 0xfe, 0, 0, 0x69, 0, 0, 0]), 'ENCODING_NOT_SUPPORTED'],
+    ['is UTF-32, big end first', Buffer.from([0, 0, 0xfe, 0xff, 0, 0, 0, 0x69]), 'ENCODING_NOT_SUPPORTED'],
   ] as const) {
     test(`cannot be had where the header ${what}: ${code}`, async () =>
       assert.equal(layoutOf(await planOf(head)), code))
