@@ -1,9 +1,16 @@
 /** A run as the command line tells of it. */
 
+import { readDocument } from '../functions/steps/documents.ts'
 import { partitionsOf } from '../functions/steps/gather.ts'
-import { setbacks } from '../shared/certificate.ts'
-import { MillraceError } from '../shared/errors.ts'
-import { fromItem, type PartitionRecord, type RunRecord, recordKeys } from '../shared/records.ts'
+import { officialOutputs, setbacks } from '../shared/certificate.ts'
+import { isError, MillraceError } from '../shared/errors.ts'
+import {
+  fromItem,
+  type OutputObject,
+  type PartitionRecord,
+  type RunRecord,
+  recordKeys,
+} from '../shared/records.ts'
 import type { RunState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 
@@ -62,8 +69,7 @@ export async function reportOf(world: World, run: RunRecord, place: Place): Prom
     partitions.reduce((total, { report }) => total + (report?.[field] ?? 0), 0)
   const retries = partitions.flatMap(retriesOf)
   const { buckets } = world.config
-  const outputs =
-    run.certificate === undefined ? [] : partitions.flatMap(({ report }) => report?.outputs ?? [])
+  const outputs = await outputsOf(world, run)
   return {
     runId: run.runId,
     pipeline: run.pipeline,
@@ -82,6 +88,20 @@ export async function reportOf(world: World, run: RunRecord, place: Place): Prom
     certificate: run.certificate === undefined ? null : place(buckets.output, run.certificate),
     failure: run.failure ?? null,
     retries,
+  }
+}
+
+/** Where a person has removed the certificate, nothing is official any more. */
+async function outputsOf(
+  { objects, config }: World,
+  { certificate: key }: RunRecord,
+): Promise<OutputObject[]> {
+  if (key === undefined) return []
+  try {
+    return officialOutputs(await readDocument(objects, { bucket: config.buckets.output, key }))
+  } catch (error) {
+    if (isError(error, 'OBJECT_MISSING')) return []
+    throw error
   }
 }
 

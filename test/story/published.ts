@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { parse } from 'csv-parse/sync'
-import type { Certificate } from '../../shared/certificate.ts'
+import { type Certificate, officialOutputs } from '../../shared/certificate.ts'
 import type { RejectedRecord } from '../../shared/documents.ts'
 
 export interface Place {
@@ -31,7 +31,7 @@ export async function provenCertificate(place: Place, source: Buffer): Promise<C
     const content = readFileSync(file)
     assert.equal(content.length, bytes)
     assert.equal(createHash('sha256').update(content).digest('hex'), sha256)
-    assert.deepEqual(await query(`SELECT count(*) FROM read_parquet('${file}')`), [[String(records)]])
+    assert.deepEqual(await query(`SELECT count(*) FROM ${tableOf([file])}`), [[String(records)]])
   }
   assert.deepEqual(
     filesBeside(place, certificate),
@@ -55,10 +55,21 @@ function tiles({ dataStart, partitions }: Certificate, bytes: number): void {
   assert.equal(cursor, bytes)
 }
 
-function filesOf({ dataDir }: Place, { partitions, outputBucket }: Certificate) {
-  return partitions
-    .flatMap(({ outputs }) => outputs)
-    .map(output => ({ ...output, file: path.join(dataDir, 'objects', outputBucket, output.key) }))
+function filesOf({ dataDir }: Place, certificate: Certificate) {
+  return officialOutputs(certificate).map(output => ({
+    ...output,
+    file: path.join(dataDir, 'objects', certificate.outputBucket, output.key),
+  }))
+}
+
+/** DuckDB's own readers; of CSV every value is text. */
+function tableOf(files: string[]): string {
+  const list = `[${files.map(file => `'${file}'`).join(', ')}]`
+  const [, format = ''] = /[.](parquet|csv|ndjson)([.]gz|[.]zst)?$/.exec(files[0] ?? '') ?? []
+  if (format === 'ndjson') return `read_ndjson(${list}, hive_partitioning = false)`
+  if (format !== 'csv') return `read_parquet(${list}, hive_partitioning = false)`
+  return `read_csv(${list}, header = true, delim = ',', quote = '"', escape = '"', nullstr = '',
+    allow_quoted_nulls = false, all_varchar = true, hive_partitioning = false)`
 }
 
 function filesBeside({ dataDir, certificate }: Place, { runId, outputBucket }: Certificate): string[] {
@@ -76,10 +87,8 @@ function filesBeside({ dataDir, certificate }: Place, { runId, outputBucket }: C
 
 /** The published table in the order of the source. Nothing is published: no rows. */
 export async function publishedRows(place: Place, select = '*'): Promise<unknown[][]> {
-  const files = filesOf(place, certificateAt(place)).map(({ file }) => `'${file}'`)
-  return files.length === 0
-    ? []
-    : query(`SELECT ${select} FROM read_parquet([${files.join(', ')}], hive_partitioning = false)`)
+  const files = filesOf(place, certificateAt(place)).map(({ file }) => file)
+  return files.length === 0 ? [] : query(`SELECT ${select} FROM ${tableOf(files)}`)
 }
 
 async function query(sql: string): Promise<unknown[][]> {
