@@ -105,6 +105,7 @@ describe('A record', () => {
     assert.ok(stretch)
     const request = {
       stretch,
+      encoding: 'utf-8' as const,
       scanner: (sample?: Buffer) => format.scanner(sample),
       guesses: format.guesses,
       recordBytesMax: over.bytesMax,
