@@ -6,8 +6,8 @@ import { plannedTask } from '../stages.ts'
 import { Stage } from '../vocabulary.ts'
 import { isRefusal, type Refusal } from './refusal.ts'
 
-/** Large enough for few requests, small enough that little is done again after a reclaim. */
-const pieceBytesMax = 64 * 1024 ** 2
+/** Large enough for few requests; two of them are in the splitter's memory. */
+const pieceBytesMax = 32 * 1024 ** 2
 
 /** Is the run to begin with the split stage? */
 export function splitsFirst({ layout, pieces }: RunDocument): boolean {

@@ -1,6 +1,7 @@
 /** The house is hit at every single call it makes of the world, and must come to the same good end. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { stageBase } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { RunState } from '../../shared/vocabulary.ts'
 import type { Delivery } from './deliveries.ts'
@@ -8,7 +9,7 @@ import { assertWell, runOf } from './endings.ts'
 import type { Misfortune } from './fates.ts'
 import { type HouseOptions, MemoryHouse } from './memory-house.ts'
 import type { PortCall } from './port-calls.ts'
-import { linesOf, linesPipeline } from './settings.ts'
+import { arrayOf, arrayPipeline, linesOf, linesPipeline, merged } from './settings.ts'
 
 const misfortunes: Misfortune[] = [
   {
@@ -23,12 +24,28 @@ const misfortunes: Misfortune[] = [
 const reconcilesMax = 3
 
 /** Five partitions, one temporary failure, one reclaim. */
-async function play(
-  options: Partial<HouseOptions> = {},
-  looksMax = reconcilesMax,
-): Promise<{ house: MemoryHouse; reconciles: number }> {
+async function play(options: Partial<HouseOptions> = {}, looksMax = reconcilesMax): Promise<Played> {
   const house = new MemoryHouse({ pipelines: [linesPipeline()], misfortunes, ...options })
-  const runId = await house.drop('text/five.txt', linesOf(5))
+  return ended(house, await house.drop('text/five.txt', linesOf(5)), looksMax)
+}
+
+/** Split, work and merge; the split is reclaimed, and one partition fails once. */
+async function playStages(options: Partial<HouseOptions> = {}): Promise<Played> {
+  const pipelines = [merged(arrayPipeline)]
+  const troubles: Misfortune[] = [
+    { partition: stageBase.split, kind: 'reclaimed' },
+    { partition: 1, round: 2, kind: 'throws', error: new MillraceError('TEMPORARY_FAILURE', 'a hiccup') },
+  ]
+  const house = new MemoryHouse({ pipelines, misfortunes: troubles, ...options })
+  return ended(house, await house.drop('array/two.json', arrayOf(2)), reconcilesMax)
+}
+
+interface Played {
+  house: MemoryHouse
+  reconciles: number
+}
+
+async function ended(house: MemoryHouse, runId: string, looksMax: number): Promise<Played> {
   const reconciles = await house.untilEnded(looksMax)
   assert.equal((await runOf(house, runId)).state, RunState.SUCCEEDED)
   return { house, reconciles }
@@ -42,14 +59,20 @@ function wordsMax(hit: PortCall | undefined): number {
   return hit?.by === 'notify' && (hit.name === 'chat.post' || hit.name === 'records.update') ? 2 : 1
 }
 
-async function playHit(when: 'before' | 'after', afterFault: 'again' | 'lost', at: number, seed: number) {
+async function playHit(
+  playOnce: typeof play,
+  when: 'before' | 'after',
+  afterFault: 'again' | 'lost',
+  at: number,
+  seed: number,
+) {
   let hit: PortCall | undefined
   const fault = (call: PortCall, number: number) => {
     if (number === at) hit = call
     return number === at ? when : undefined
   }
   try {
-    const { house } = await play({ fault, afterFault, seed })
+    const { house } = await playOnce({ fault, afterFault, seed })
     assert.notEqual(hit, undefined, 'the story was over before')
     await assertWell(house, wordsMax(hit))
     assert.deepEqual(house.deliveries.dead, [])
@@ -112,10 +135,42 @@ describe('a run of five partitions, one of them reclaimed and one failing once',
         const { house } = await play()
         const faults: unknown[] = []
         for (let at = 0; at < house.calls.length; at++) {
-          await playHit(when, afterFault, at, 1).catch(error => faults.push(error))
+          await playHit(play, when, afterFault, at, 1).catch(error => faults.push(error))
         }
         assert.deepEqual(faults, [])
       })
     }
+  }
+})
+
+describe('a run that is split, worked and merged', () => {
+  test('ends well where any one event is lost for ever', async () => {
+    const { house } = await playStages()
+    for (let lost = 1; lost < house.deliveries.sent; lost++) {
+      const { house: hit } = await playStages({ copies: ({ number }) => (number === lost ? 0 : 1) })
+      await assertWell(hit)
+    }
+  })
+
+  test('ends well where every event is delivered five times', async () => {
+    for (let seed = 1; seed <= 5; seed++) {
+      const { house } = await playStages({ seed, copies: () => 5 })
+      await assertWell(house)
+      assert.equal(house.ports.jobs.submitted().length, 4, 'split, work, work again, merge')
+    }
+  })
+
+  for (const [when, afterFault] of [
+    ['before', 'again'],
+    ['after', 'lost'],
+  ] as const) {
+    test(`ends well where any one call fails ${when} it took effect, and its event is ${afterFault}`, async () => {
+      const { house } = await playStages()
+      const faults: unknown[] = []
+      for (let at = 0; at < house.calls.length; at++) {
+        await playHit(playStages, when, afterFault, at, 1).catch(error => faults.push(error))
+      }
+      assert.deepEqual(faults, [])
+    })
   }
 })

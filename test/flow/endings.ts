@@ -1,5 +1,7 @@
 /** What must hold when a story is over. */
 import assert from 'node:assert/strict'
+import { officialOutputs } from '../../shared/certificate.ts'
+import { stateKeys } from '../../shared/documents.ts'
 import type { FailureCode } from '../../shared/failure.ts'
 import { hasEnded } from '../../shared/memory/submitted-job.ts'
 import { fromItem, type PartitionRecord, type RunRecord, recordKeys } from '../../shared/records.ts'
@@ -62,8 +64,11 @@ async function assertNothingLeft(house: MemoryHouse, run: RunRecord): Promise<vo
     run.state === RunState.SUCCEEDED ? 1 : 0,
     'one certificate where it SUCCEEDED',
   )
-  const named = certified.flatMap(({ partitions }) => partitions.flatMap(({ outputs }) => outputs))
-  if (run.state !== RunState.SUCCEEDED) return
+  const named = certified.flatMap(officialOutputs)
+  const ends: RunState[] = [RunState.SUCCEEDED, RunState.REFUSED]
+  if (!ends.includes(run.state)) return
+  const pieces = await house.ports.objects.list(house.config.buckets.state, stateKeys.piecesPrefix(run.runId))
+  assert.deepEqual(pieces.objects, [], 'pieces nobody will read')
   const there = new Set<string>()
   for (const { prefix } of house.pipelines.map(({ output }) => output)) {
     let after: string | undefined

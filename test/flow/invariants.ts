@@ -2,6 +2,7 @@
  * The promises that can be read from the state, held against every single write as it happens. What breaks one is
  * written down, not thrown, so that the story goes on as it would and every breach is seen.
  */
+import { type Certificate, officialOutputs } from '../../shared/certificate.ts'
 import { type JobTie, parseJobName } from '../../shared/jobname.ts'
 import { isOpen, partitionTable, roundTable, runTable } from '../../shared/lifecycle.ts'
 import type { Chat, Clock, JobRequest, Jobs, Objects, Records } from '../../shared/ports.ts'
@@ -173,14 +174,14 @@ export function watchedObjects(
       if (standing) invariants.breach('Once', `${ref.key} is overwritten`)
       if (ref.key.includes('/_millrace/') && body instanceof Uint8Array) {
         const text = Buffer.from(body).toString()
-        for (const [key] of text.matchAll(/"key":"[^"]+"/g)) named.add(key)
+        for (const { key } of officialOutputs(JSON.parse(text) as Certificate)) named.add(key)
         await certified(text)
       }
       return info
     },
     async remove(refs) {
       for (const { bucket, key } of refs) {
-        if (bucket === outputBucket && named.has(`"key":"${key}"`))
+        if (bucket === outputBucket && named.has(key))
           invariants.breach('Once', `${key} is removed, and a certificate names it`)
       }
       return base.remove(refs)

@@ -1,6 +1,7 @@
 /** Whether a certificate is true, worked out anew from the objects and records themselves. */
 import { createHash } from 'node:crypto'
-import type { Certificate } from '../../shared/certificate.ts'
+import { type Certificate, officialOutputs } from '../../shared/certificate.ts'
+import { JsonArray } from '../../shared/json/array.ts'
 import type { Objects, Records } from '../../shared/ports.ts'
 import { fromItem, type PartitionRecord, recordKeys } from '../../shared/records.ts'
 import { PartitionState } from '../../shared/vocabulary.ts'
@@ -26,36 +27,39 @@ export async function faultsOf(
     const record = item && fromItem<PartitionRecord>(item)
     if (record?.state !== PartitionState.SUCCEEDED) faults.push(`partition ${at} is ${record?.state}`)
     if (record?.fence !== partition.attempt) faults.push(`partition ${at} is certified for another attempt`)
-    for (const output of withContent ? partition.outputs : []) {
-      if ((await world.objects.head({ bucket: certificate.outputBucket, key: output.key })) === undefined) {
-        faults.push(`${output.key} is not there`)
-        continue
-      }
-      const bytes = await readBytes(world.objects, certificate.outputBucket, output.key)
-      const sha256 = createHash('sha256').update(bytes).digest('hex')
-      if (sha256 !== output.sha256 || bytes.length !== output.bytes) faults.push(`${output.key} differs`)
-      parts.push(bytes)
+  }
+  for (const output of withContent ? officialOutputs(certificate) : []) {
+    if ((await world.objects.head({ bucket: certificate.outputBucket, key: output.key })) === undefined) {
+      faults.push(`${output.key} is not there`)
+      continue
     }
+    const bytes = await readBytes(world.objects, certificate.outputBucket, output.key)
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    if (sha256 !== output.sha256 || bytes.length !== output.bytes) faults.push(`${output.key} differs`)
+    parts.push(bytes)
   }
   if (withContent) faults.push(...(await contentFaults(certificate, world.objects, Buffer.concat(parts))))
   return faults
 }
 
-function* untiled({ partitions, dataStart, source }: Certificate): Generator<string> {
+function* untiled({ partitions, dataStart, dataEnd }: Certificate): Generator<string> {
   let at = dataStart
   for (const { partition, range } of partitions) {
     if (range === null) continue
     if (range[0] !== at) yield `partition ${partition} starts at ${range[0]}, not at ${at}`
     at = range[1]
   }
-  if (at !== source.bytes) yield `the ranges end at ${at}, the object at ${source.bytes}`
+  if (at !== dataEnd) yield `the ranges end at ${at}, the data at ${dataEnd}`
 }
 
 async function contentFaults(certificate: Certificate, objects: Objects, written: Buffer): Promise<string[]> {
   const { bucket, key, etag } = certificate.source
   const info = await objects.head({ bucket, key })
   if (info?.etag !== etag) return []
-  const content = (await readBytes(objects, bucket, key)).subarray(certificate.dataStart)
+  const read = await readBytes(objects, bucket, key)
+  const { layout, dataStart, dataEnd } = certificate
+  const content = (layout.format === 'json' ? new JsonArray().rewrite(read) : read).subarray(dataStart)
+  if (dataStart + content.length !== dataEnd) return ['the data does not end where the object does']
   const lines = countLines(content)
   return [
     ...(content.equals(written) ? [] : ['the outputs together are not the source']),

@@ -20,6 +20,24 @@ export function linesPipeline({ skipIdentical = false, ...given }: Given = {}): 
   }
 }
 
+/** An array of records that is split first, in partitions and pieces of 20 bytes. */
+export const arrayPipeline: PipelineInput = {
+  ...linesPipeline({ name: 'array', retry: { attempts: 10, backoffSeconds: 30 } }),
+  source: { prefix: 'array/', format: 'json' },
+  output: { prefix: 'curated/array/' },
+}
+
+/** About one partition of 20 bytes each. */
+export function arrayOf(records: number): string {
+  return `[${Array.from({ length: records }, (_, at) => `{"line":"${at}"}`.padEnd(18)).join(',\n')}]\n`
+}
+
+/** Small files become one before they are published. */
+export const merged = (pipeline: PipelineInput): PipelineInput => ({
+  ...pipeline,
+  output: { ...pipeline.output, targetFileBytes: 1024 ** 2 },
+})
+
 export const csvPipeline: PipelineInput = {
   name: 'table',
   source: { prefix: 'table/', format: 'csv', columns: { id: 'INTEGER', name: 'VARCHAR' } },

@@ -2,19 +2,20 @@
  * A worker without DuckDB: worker/work.ts step by step, with the real claim, finish, assignment and endings, and
  * the source's own lines as output. It meets the fate that the story has for it.
  */
-import { createHash } from 'node:crypto'
 import { isoTime } from '../../shared/clock.ts'
 import type { Config, Environment } from '../../shared/config.ts'
-import { type Assignment, outputKeys, type RunDocument } from '../../shared/documents.ts'
+import { type Assignment, outputKeys, type RunDocument, stageBase } from '../../shared/documents.ts'
 import { type AttemptEnd, exitCodes, fingerprint } from '../../shared/failure.ts'
 import type { Ports } from '../../shared/ports.ts'
 import type { OutputObject, Report } from '../../shared/records.ts'
+import { Stage } from '../../shared/vocabulary.ts'
 import { fetchAssignment } from '../../worker/assignment.ts'
 import { type Child, childFrom } from '../../worker/child.ts'
 import { claim, fail, type Held, succeed } from '../../worker/claim.ts'
 import { endingOf } from '../../worker/ending.ts'
 import type { Attempted, Fate } from './fates.ts'
 import { readLines } from './stand-in-lines.ts'
+import { merging, publishable, splitting } from './stand-in-stages.ts'
 
 export interface StandInOptions {
   ports: Pick<Ports, 'objects' | 'records' | 'clock'>
@@ -34,6 +35,7 @@ interface Life extends StandInOptions {
   child: Child
   run: RunDocument
   assignment: Assignment
+  stage: Stage
   held: Held
   fence: number
   fate: Fate | undefined
@@ -51,7 +53,7 @@ export async function standInWorker(options: StandInOptions, environment: Enviro
 
 async function live(options: StandInOptions, child: Child): Promise<ProcessEnd> {
   const { ports, config } = options
-  const { run, assignment } = await (options.fetch ?? fetchAssignment)(
+  const { run, assignment, stage } = await (options.fetch ?? fetchAssignment)(
     ports.objects,
     config.buckets.state,
     child,
@@ -62,7 +64,7 @@ async function live(options: StandInOptions, child: Child): Promise<ProcessEnd> 
   const held: Held = { records: ports.records, clock: ports.clock, child, partition }
   const claimed = await claim(held)
   if ('refused' in claimed) return exit(exitCodes.done)
-  const life = { ...options, child, run, assignment, held, fence: claimed.fence, fate, outputs: [] }
+  const life = { ...options, child, run, assignment, stage, held, fence: claimed.fence, fate, outputs: [] }
   return attempt(life)
 }
 
@@ -87,16 +89,16 @@ async function attempt(life: Life): Promise<ProcessEnd> {
 }
 
 async function working(life: Life): Promise<Report> {
-  const { ports, run, assignment, fate, fence, outputs, config } = life
+  const { ports, run, assignment, stage, fate, fence, outputs } = life
   if (fate?.kind === 'throws') throw fate.error
+  if (stage === Stage.split) return splitting(life)
+  if (stage === Stage.merge) return merging({ ...life, merge: assignment.partition - stageBase.merge })
   const { range, bytes, records } = await readLines(ports.objects, run, assignment)
   const recordsRejected = fate?.kind === 'rejects' ? fate.records : 0
   if (range !== undefined) {
     const prefix = outputKeys.runPrefix(run.pipeline.output.prefix, run.runId)
     const key = `${prefix}${outputKeys.part(assignment.partition, fence)}`
-    const sha256 = createHash('sha256').update(bytes).digest('hex')
-    outputs.push({ key, bytes: bytes.length, sha256, records: records - recordsRejected })
-    await ports.objects.write({ bucket: config.buckets.output, key }, bytes)
+    await publishable(life, key, bytes, records - recordsRejected)
   }
   const wrongBytes = fate?.kind === 'starts wrong' ? fate.bytesLater : 0
   const real = range && { start: range.start + wrongBytes, end: range.end }
@@ -110,10 +112,11 @@ async function working(life: Life): Promise<Report> {
 }
 
 async function failed({ held, fence, child, ports }: Life, error: unknown): Promise<ProcessEnd> {
-  const { code, reason, exitCode } = endingOf(error)
+  const { code, reason, exitCode, ...refused } = endingOf(error)
   const { round, jobId } = child
   const at = isoTime(ports.clock.now())
-  const failure = { round, fence, code, fingerprint: fingerprint(code, reason), reason, exitCode, jobId, at }
+  const said = { code, fingerprint: fingerprint(code, reason), reason, ...refused }
+  const failure = { round, fence, ...said, exitCode, jobId, at }
   const finished = await finishing(() => fail(held, failure))
   if (finished === 'unknown') return exit(exitCodes.temporary)
   return exit(finished === 'fenced off' ? exitCodes.done : exitCode)

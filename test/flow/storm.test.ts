@@ -1,6 +1,7 @@
 /** Many small troubles at once, drawn by a seed: calls that fail, events lost, repeated and late, workers that end badly. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { stageBase } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { seededRandom } from '../../shared/memory/clock.ts'
 import { RunState } from '../../shared/vocabulary.ts'
@@ -8,11 +9,11 @@ import { assertWell, runsOf } from './endings.ts'
 import type { Fate, Misfortune } from './fates.ts'
 import { MemoryHouse } from './memory-house.ts'
 import type { PortCall } from './port-calls.ts'
-import { linesOf, linesPipeline } from './settings.ts'
+import { arrayOf, arrayPipeline, linesOf, linesPipeline, merged } from './settings.ts'
 
-const storms = 200
+const storms = 150
 const partitions = 7
-const roundsOfTrouble = 3
+const roundsOfTrouble = 4
 const reconcilesMax = 40
 /** Longer than any lease: a step that was believed dead goes on. */
 const dawdleMsMax = 8 * 60 * 1000
@@ -36,7 +37,8 @@ const fates: readonly Fate[] = [
 
 function troubles(random: () => number): Misfortune[] {
   const drawn: Misfortune[] = []
-  for (let partition = 0; partition < partitions; partition++) {
+  const work = Array.from({ length: partitions }, (_, at) => at)
+  for (const partition of [...work, stageBase.split, stageBase.merge]) {
     for (let round = 1; round <= roundsOfTrouble; round++) {
       const fate = fates[Math.floor(random() * fates.length * 3)]
       if (fate !== undefined) drawn.push({ partition, round, ...fate })
@@ -50,7 +52,7 @@ async function storm(seed: number): Promise<void> {
   const hits: PortCall[] = []
   const house = new MemoryHouse({
     seed,
-    pipelines: [linesPipeline({ retry: { attempts: 10, backoffSeconds: 30 } })],
+    pipelines: [linesPipeline({ retry: { attempts: 10, backoffSeconds: 30 } }), merged(arrayPipeline)],
     misfortunes: troubles(random),
     // The drop itself is in a queue until it is done; all that follows may be lost.
     copies: ({ step }) => Math.floor(random() * 4) + (step === 'partition' ? 1 : 0),
@@ -64,13 +66,14 @@ async function storm(seed: number): Promise<void> {
     visibleAfterMs: 20_000,
   })
   await house.drop('text/storm.txt', linesOf(partitions))
-  await house.drop('text/other.txt', linesOf(2))
+  await house.drop('array/storm.json', arrayOf(3))
   await house.untilQuiet()
   await house.children.letIdleGo()
   await house.untilEnded(reconcilesMax)
   await house.children.letIdleGo()
   await house.untilQuiet()
-  const states = (await runsOf(house, 'text')).map(({ state }) => state)
+  const runs = [...(await runsOf(house, 'text')), ...(await runsOf(house, 'array'))]
+  const states = runs.map(({ state }) => state)
   assert.deepEqual(states, [RunState.SUCCEEDED, RunState.SUCCEEDED])
   // Slack takes no token for "the same again", so one who fails, or outstays its lease, may leave words said twice.
   await assertWell(house, 2 + hits.filter(({ by }) => by === 'notify').length)

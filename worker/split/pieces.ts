@@ -1,14 +1,12 @@
 /** Consecutive bytes as objects of one size. */
-import { type FileHandle, open, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { stateKeys } from '../../shared/documents.ts'
 import { isError, MillraceError } from '../../shared/errors.ts'
 import type { Pieces } from '../../shared/records.ts'
 import type { Attempt } from '../attempt.ts'
 
-type Place = Pick<Attempt, 'objects' | 'buckets' | 'run' | 'scratch'>
+type Place = Pick<Attempt, 'objects' | 'buckets' | 'run'>
 
-/** One piece is on its way to the bucket while the next is gathered: the scratch disk holds two, memory none. */
+/** One piece is on its way to the bucket while the next is gathered: there are never more than two in memory. */
 export class PieceWriter {
   /** Pieces that were there already. */
   found = 0
@@ -17,9 +15,9 @@ export class PieceWriter {
   /** Sizes by key, of what an earlier attempt has laid down. */
   readonly #known: ReadonlyMap<string, number>
   #piece = 0
+  #gathered: Buffer | undefined
   /** Of the piece at hand. */
   #bytes = 0
-  #file: FileHandle | undefined
   #sending: Promise<void> = Promise.resolve()
 
   private constructor(place: Place, pieceBytes: number, known: ReadonlyMap<string, number>) {
@@ -44,7 +42,10 @@ export class PieceWriter {
     for (let at = 0; at < chunk.length; ) {
       const part = chunk.subarray(at, at + this.#pieceBytes - this.#bytes)
       // A full one is there to its last byte: objects are written whole or not at all.
-      if (this.#known.get(this.#key()) !== this.#pieceBytes) await this.#keep(part)
+      if (this.#known.get(this.#key()) !== this.#pieceBytes) {
+        this.#gathered ??= Buffer.allocUnsafe(this.#pieceBytes)
+        part.copy(this.#gathered, this.#bytes)
+      }
       this.#bytes += part.length
       at += part.length
       if (this.#bytes === this.#pieceBytes) await this.#finish()
@@ -59,8 +60,8 @@ export class PieceWriter {
     return { bytes, pieceBytes: this.#pieceBytes, pieces: this.#piece }
   }
 
-  async close(): Promise<void> {
-    await this.#file?.close()
+  /** Nothing is on its way any more. */
+  async settled(): Promise<void> {
     await this.#sending.catch(() => undefined)
   }
 
@@ -68,47 +69,31 @@ export class PieceWriter {
     return stateKeys.piece(this.#place.run.runId, this.#piece)
   }
 
-  /** Two names in turn: the file of the piece before may still be read. */
-  #path(): string {
-    return join(this.#place.scratch.dir, `piece-${this.#piece % 2}`)
-  }
-
-  async #keep(part: Buffer): Promise<void> {
-    this.#file ??= await open(this.#path(), 'w')
-    await this.#file.writeFile(part)
-  }
-
   async #finish(): Promise<void> {
-    const [key, file, bytes] = [this.#key(), this.#path(), this.#bytes]
-    const gathered = this.#file
-    await gathered?.close()
-    this.#file = undefined
     await this.#sending
-    if (gathered === undefined) this.found++
+    const key = this.#key()
+    if (this.#gathered === undefined || this.#known.get(key) === this.#bytes) this.found++
     else {
-      this.#sending = this.#send(key, file, bytes)
-      // Awaited with the next piece, or at the end.
+      this.#sending = this.#send(key, this.#gathered.subarray(0, this.#bytes))
+      // Looked at with the next piece, or at the end.
       this.#sending.catch(() => undefined)
     }
+    this.#gathered = undefined
     this.#piece++
     this.#bytes = 0
   }
 
-  async #send(key: string, file: string, bytes: number): Promise<void> {
+  async #send(key: string, piece: Buffer): Promise<void> {
     const { objects, buckets } = this.#place
     const ref = { bucket: buckets.state, key }
     try {
-      await objects.write(ref, { file }, { once: true })
+      await objects.write(ref, piece, { once: true })
     } catch (error) {
       if (!isError(error, 'OBJECT_EXISTS')) throw error
       const there = await objects.head(ref)
-      if (there?.bytes !== bytes) {
-        throw new MillraceError(
-          'COUNT_MISMATCH',
-          `${key} has ${there?.bytes} bytes where ${bytes} were split off`,
-        )
-      }
+      if (there?.bytes === piece.length) return
+      const words = `${key} has ${there?.bytes} bytes where ${piece.length} were split off`
+      throw new MillraceError('COUNT_MISMATCH', words)
     }
-    await rm(file, { force: true })
   }
 }

@@ -9,7 +9,7 @@ import { bytesFrom } from '../read/bytes.ts'
 import { decompressed } from '../read/compressed/streams.ts'
 import { PieceWriter } from './pieces.ts'
 
-type Splitting = Pick<Attempt, 'objects' | 'buckets' | 'run' | 'scratch' | 'signal' | 'log' | 'elapsedMs'>
+type Splitting = Pick<Attempt, 'objects' | 'buckets' | 'run' | 'signal' | 'log' | 'elapsedMs'>
 
 /**
  * Every attempt lays down the same pieces, and skips those that are there: it may be started anew, or run twice.
@@ -29,7 +29,7 @@ export async function split(attempt: Splitting): Promise<Report> {
     const none = { recordsRead: 0, recordsRejected: 0, recordsWritten: 0, outputs: [] }
     return { range: { start: 0, end: run.source.bytes }, ...none, split: laid }
   } finally {
-    await writer.close()
+    await writer.settled()
   }
 }
 
