@@ -49,6 +49,8 @@ export interface Layout {
   space: Space
   /** Text: decompressed bytes before the first record of each object: a byte order mark, a header. */
   skipBytes: number
+  /** Newlines in them; absent: 0. */
+  skipLines?: number
   /** Of csv: with nothing left to guess. */
   csv?: CsvDialect
   /** Does the first record of each object name the columns? */

@@ -7,6 +7,7 @@ import { arrayStream } from './plan/array.ts'
 import { type Stream, streamOf } from './plan/compression.ts'
 import { planParquet } from './plan/parquet.ts'
 import { isRefusal, type Refusal } from './plan/refusal.ts'
+import { planRows } from './plan/rows.ts'
 import { planText } from './plan/text.ts'
 import type { ByteRange } from './ports.ts'
 import { partitionsPerPage, type SourceObject } from './records.ts'
@@ -63,8 +64,10 @@ export async function planRun(
   if (isRefusal(stream)) return stream
   const text = planText(pipeline, stream.head)
   if (isRefusal(text)) return text
+  const rows = planRows(pipeline.source, text, stream.head)
+  if (isRefusal(rows)) return rows
   const { compression, space } = stream
-  const layout: Layout = { format: pipeline.source.format, compression, space, ...text.layout }
+  const layout: Layout = { format: pipeline.source.format, compression, space, ...text.layout, ...rows }
   const dataStart = space === 'bytes' ? layout.skipBytes : 0
   const extent = { dataStart, dataEnd: source.bytes }
   const cuts = spaceCuts(space, source.bytes - dataStart, wanted)

@@ -19,3 +19,7 @@ export function besideFault(line: string, preset: LinePreset): string | undefine
 }
 
 const wordsOf = (line: string): string[] => line.split(/[ \t:]+/).filter(word => word !== '')
+
+export function logFieldsRemedy(preset: LinePreset): string {
+  return `Write the log with the fields of ${preset} first, or read it as csv, or as lines with a source.pattern.`
+}

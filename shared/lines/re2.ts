@@ -126,7 +126,7 @@ class Walk {
     if (rest.startsWith('\\Q')) {
       const end = rest.indexOf('\\E')
       if (end === -1) throw this.#fault('the \\Q is never closed by \\E')
-      return this.#skip(end + 2, 1)
+      return this.#skip(end + 2, end === 2 ? 0 : 1)
     }
     const [assertion] = /^\\[AbBz]/.exec(rest) ?? []
     if (assertion !== undefined) return this.#skip(2, 1)

@@ -250,12 +250,13 @@ test('planning knows the columns of a pattern and of a preset without reading a 
   ])
 })
 
-test('what our reading of a pattern takes, RE2 takes, with as many groups; what it refuses, RE2 refuses', async () => {
+test('what our reading of a pattern takes, RE2 takes, with as many groups; of the rest it takes next to nothing', async () => {
   const instance = await DuckDBInstance.create(':memory:')
   const connection = await instance.connect()
   const takes = async (pattern: string, groups: number): Promise<boolean> => {
+    const text = pattern.replaceAll("'", "''")
     const names = Array.from({ length: groups + 1 }, (_, at) => `'g${at}'`)
-    const sql = `SELECT regexp_extract('', '(${pattern.replaceAll("'", "''")})', [${names}])`
+    const sql = `SELECT regexp_full_match('', '${text}'), regexp_extract('', '(${text})', [${names}])`
     return connection.run(sql).then(
       () => true,
       () => false,
@@ -304,15 +305,19 @@ test('what our reading of a pattern takes, RE2 takes, with as many groups; what 
   )
   try {
     let taken = 0
+    const tooStrict: string[] = []
     const property = fc.asyncProperty(fc.array(piece, { maxLength: 9 }), async pieces => {
       const pattern = pieces.join('')
       const read = readRe2(pattern)
       const ours = typeof read !== 'string'
       if (ours) taken++
       const groups = ours ? read.groups.length : 0
-      assert.equal(await takes(spelledForRe2(pattern), groups), ours, `${pattern}: ${JSON.stringify(read)}`)
+      const theirs = await takes(spelledForRe2(pattern), groups)
+      assert.ok(theirs || !ours, `${pattern}: ${JSON.stringify(read)}`)
+      if (theirs && !ours) tooStrict.push(`${pattern}: ${read}`)
     })
     await fc.assert(property, { seed: 20260305, numRuns: 4000 })
+    assert.ok(tooStrict.length < 10, tooStrict.join('\n'))
     assert.ok(taken > 400, `${taken}`)
   } finally {
     connection.closeSync()

@@ -2,7 +2,7 @@
 import { MillraceError } from '../../../shared/errors.ts'
 import type { LinePreset } from '../../../shared/layout.ts'
 import { lineColumn } from '../../../shared/line-patterns.ts'
-import { besideFault, besideStarts } from '../../../shared/lines/beside.ts'
+import { besideFault, besideStarts, logFieldsRemedy } from '../../../shared/lines/beside.ts'
 import type { RecordFormat } from '../format.ts'
 import { LineScanner } from '../lines.ts'
 import { ownDialect, spoolField } from '../own-dialect.ts'
@@ -41,6 +41,6 @@ function isBeside({ window: { bytes }, begin, line, offset }: Unit, preset: Line
   if (fault === undefined) return true
   throw new MillraceError('BAD_INPUT', `The line at byte ${offset} ${fault}`, {
     refusal: 'LOG_FIELDS_DIFFER',
-    remedy: `Write the log with the fields of ${preset} first, or read it as csv, or as lines with a source.pattern.`,
+    remedy: logFieldsRemedy(preset),
   })
 }
