@@ -5,6 +5,8 @@ import { recordBytesOf } from '../../shared/fixed.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
 import type { ByteRange, Objects } from '../../shared/ports.ts'
 import { bytesFrom } from './bytes.ts'
+import { piecesFrom } from './pieces.ts'
+import { wholeStretch } from './whole.ts'
 
 /** Consecutive logical bytes from which a partition takes records; offsets count from a place of its own choice. */
 export interface Stretch {
@@ -34,10 +36,10 @@ export interface StretchSource {
 
 /** The stretches of a partition, in order. */
 export async function* stretchesOf(source: StretchSource): AsyncGenerator<Stretch> {
-  yield flatStretch(source)
+  yield source.run.layout.space === 'whole' ? wholeStretch(source) : flatStretch(source)
 }
 
-/** A byte range of an object that is as it is. */
+/** A byte range of an object that is as it is, or of what the split stage laid down. */
 function flatStretch({ objects, run, assignment }: StretchSource): Stretch {
   const { from, first } = beginning(run, assignment)
   const { start, end } = assignment
@@ -47,7 +49,10 @@ function flatStretch({ objects, run, assignment }: StretchSource): Stretch {
     ...(first === undefined ? {} : { first }),
     start,
     end: () => end,
-    chunks: () => bytesFrom(objects, run.source, from, Math.max(from, end)),
+    chunks: () =>
+      run.pieces
+        ? piecesFrom(objects, run, from, Math.max(from, end))
+        : bytesFrom(objects, run.source, from, Math.max(from, end)),
     position: at => ({ at }),
     guessed: known === undefined && start > run.dataStart,
   }

@@ -1,12 +1,8 @@
 /** The one task of the split stage: a stream that can only be read from its start, laid down in pieces. */
-import type { RunDocument } from '../../shared/documents.ts'
-import { MillraceError } from '../../shared/errors.ts'
 import { pieceBytesOf } from '../../shared/plan/split.ts'
 import type { Report } from '../../shared/records.ts'
 import type { Attempt } from '../attempt.ts'
-import { arrayLines } from '../read/array.ts'
-import { bytesFrom } from '../read/bytes.ts'
-import { decompressed } from '../read/compressed/streams.ts'
+import { contentOf } from '../read/whole.ts'
 import { PieceWriter } from './pieces.ts'
 
 type Splitting = Pick<Attempt, 'objects' | 'buckets' | 'run' | 'signal' | 'log' | 'elapsedMs'>
@@ -20,10 +16,7 @@ export async function split(attempt: Splitting): Promise<Report> {
   const began = attempt.elapsedMs()
   const writer = await PieceWriter.open(attempt, pieceBytesOf(run))
   try {
-    for await (const chunk of contentOf(objects, run)) {
-      if (signal?.aborted) throw new MillraceError('STOPPED', 'Asked to stop while splitting')
-      await writer.write(chunk)
-    }
+    for await (const chunk of contentOf({ objects, run, signal })) await writer.write(chunk)
     const laid = await writer.end()
     log.info('split', { ...laid, found: writer.found, ms: attempt.elapsedMs() - began })
     const none = { recordsRead: 0, recordsRejected: 0, recordsWritten: 0, outputs: [] }
@@ -31,11 +24,4 @@ export async function split(attempt: Splitting): Promise<Report> {
   } finally {
     await writer.settled()
   }
-}
-
-/** The source decompressed; of a JSON document, its records as lines. Errors: as `split`. */
-export function contentOf(objects: Attempt['objects'], run: RunDocument): AsyncIterable<Buffer> {
-  const { source, layout, pipeline } = run
-  const bytes = bytesFrom(objects, source, 0, source.bytes)
-  return arrayLines(decompressed(bytes, layout.compression, pipeline.source.decompressed), pipeline)
 }
