@@ -14,6 +14,7 @@ import { openStage } from './stage.ts'
 import { verifyArithmetic } from './verify/arithmetic.ts'
 import { type Fault, faultCodes } from './verify/fault.ts'
 import { verifyOutputs } from './verify/outputs.ts'
+import { verifyRecords } from './verify/records.ts'
 import { verifySource } from './verify/reread.ts'
 import { bytesText, countText } from './words.ts'
 
@@ -68,6 +69,7 @@ export async function verdictOn(
     if (faults.length < faultsMax) faults.push({ code, where, words })
   }
   verifyArithmetic(certificate, document, run, onFault)
+  await verifyRecords(world, run, certificate, document, onFault)
   const scratch = await openScratch()
   const session = await openSession({ scratch, memoryMiB, vcpus: 1 })
   try {

@@ -3,6 +3,8 @@
 export const faultCodes = {
   /** The certificate does not speak of the run as it was planned. */
   PLAN_DIFFERS: 'the run was planned otherwise',
+  /** What it says of a partition or a merge is not what that reported. */
+  RECORD_DIFFERS: 'the certificate and the records of its run differ',
   /** The ranges leave a gap, overlap, or end elsewhere than the data. */
   RANGES_DO_NOT_TILE: 'the ranges do not tile the source',
   /** A total is not the sum of its parts. */

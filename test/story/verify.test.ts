@@ -164,7 +164,7 @@ describe('What is found', () => {
       partition.recordsWritten++
       certificate.recordsWritten++
     })
-    assert.deepEqual(await found(run, true), ['SUMS_DIFFER', 'OUTPUT_DIFFERS'])
+    assert.deepEqual(await found(run, true), ['SUMS_DIFFER', 'RECORD_DIFFERS', 'OUTPUT_DIFFERS'])
   })
 
   it('is a total', async () => {
@@ -179,8 +179,8 @@ describe('What is found', () => {
       first(certificate.partitions).recordsRead++
       first(certificate.partitions.slice(1)).recordsRead--
     })
-    assert.deepEqual(await found(run, true), [])
-    assert.deepEqual(await found(run), ['RANGE_DIFFERS'])
+    assert.deepEqual(await found(run, true), ['RECORD_DIFFERS'])
+    assert.deepEqual(await found(run), ['RECORD_DIFFERS', 'RANGE_DIFFERS'])
   })
 
   it('is a count of rejected records', async () => {
@@ -189,7 +189,7 @@ describe('What is found', () => {
       partition.recordsRejected = 0
       certificate.recordsRejected = 0
     })
-    assert.deepEqual(await found(), ['SUMS_DIFFER', 'REJECTS_DIFFER', 'RANGE_DIFFERS'])
+    assert.deepEqual(await found(), ['SUMS_DIFFER', 'RECORD_DIFFERS', 'REJECTS_DIFFER', 'RANGE_DIFFERS'])
   })
 
   it('is a range that is off by one', async () => {
@@ -197,7 +197,7 @@ describe('What is found', () => {
       const range = first(certificate.partitions).range
       if (range) range[1]++
     })
-    assert.deepEqual(await found(), ['RANGES_DO_NOT_TILE', 'RANGE_DIFFERS'])
+    assert.deepEqual(await found(), ['RANGES_DO_NOT_TILE', 'RECORD_DIFFERS', 'RANGE_DIFFERS'])
   })
 
   it('is a bound between two ranges that lies elsewhere, though they tile', async () => {
@@ -206,8 +206,14 @@ describe('What is found', () => {
       if (one?.range) one.range[1] += 2
       if (two?.range) two.range[0] += 2
     })
-    const codes = await found()
-    assert.deepEqual(codes, ['RANGE_DIFFERS'])
+    assert.deepEqual(await found(), ['RECORD_DIFFERS', 'RANGE_DIFFERS'])
+  })
+
+  it('is another attempt than the one that counts', async () => {
+    await tamper(certificate => {
+      first(certificate.partitions).attempt++
+    })
+    assert.deepEqual(await found(run, true), ['RECORD_DIFFERS'])
   })
 
   it('is data that the ranges no longer begin at', async () => {

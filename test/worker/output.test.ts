@@ -229,6 +229,10 @@ describe('Parquet output', () => {
     assert.deepEqual(await rowsOf(given, 'SELECT n, typeof(n) FROM output'), [
       ['12345678901234567890123456789', 'DECIMAL(38,0)'],
     ])
+    const nested = await select("[{'HUGEINT': '12345678901234567890123456789'::HUGEINT}] AS n", {})
+    assert.deepEqual(await rowsOf(nested.given, 'SELECT n[1]."HUGEINT" FROM output'), [
+      ['12345678901234567890123456789'],
+    ])
     const text = 'a\nx\n'
     const sql = "SELECT '170141183460469231731687303715884105727'::HUGEINT AS n FROM input"
     assert.match(await refused({ text, sql }), /Casting value|out of range|DECIMAL/i)

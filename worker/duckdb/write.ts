@@ -91,10 +91,14 @@ function folderValue({ title, type }: ResultColumn): string {
   return `CASE WHEN ${name(title)} = ${literal(hiveNull)} THEN error(${words}) ELSE ${name(title)} END AS ${name(title)}`
 }
 
+/** What quotes hold are names of fields, and values of an ENUM. */
+const hugeOrQuoted = /"(?:[^"]|"")*"|'(?:[^']|'')*'|\bU?HUGEINT\b/g
+
 /** Parquet has no integers of 128 bits: as DOUBLE, which DuckDB would take, they lose digits in silence. */
 function parquetValue({ title, type }: ResultColumn): string {
-  const huge = type.typeId === DuckDBTypeId.HUGEINT || type.typeId === DuckDBTypeId.UHUGEINT
-  return huge ? `CAST(${name(title)} AS DECIMAL(38, 0)) AS ${name(title)}` : name(title)
+  const said = type.toString()
+  const exact = said.replace(hugeOrQuoted, each => (/^["']/.test(each) ? each : 'DECIMAL(38,0)'))
+  return exact === said ? name(title) : `CAST(${name(title)} AS ${exact}) AS ${name(title)}`
 }
 
 async function resultColumns(session: Session): Promise<ResultColumn[]> {
