@@ -6,7 +6,7 @@ import type { Pipeline } from '../../shared/pipeline.ts'
 import type { ByteRange, Objects } from '../../shared/ports.ts'
 import { bytesFrom } from './bytes.ts'
 import { piecesFrom } from './pieces.ts'
-import { wholeStretch } from './whole.ts'
+import { wholeStretch } from './compressed/whole.ts'
 
 /** Consecutive logical bytes from which a partition takes records; offsets count from a place of its own choice. */
 export interface Stretch {

@@ -2,7 +2,7 @@
 import { pieceBytesOf } from '../../shared/plan/split.ts'
 import type { Report } from '../../shared/records.ts'
 import type { Attempt } from '../attempt.ts'
-import { contentOf } from '../read/whole.ts'
+import { contentOf } from '../read/content.ts'
 import { PieceWriter } from './pieces.ts'
 
 type Splitting = Pick<Attempt, 'objects' | 'buckets' | 'run' | 'signal' | 'log' | 'elapsedMs'>
