@@ -7,6 +7,7 @@ import { fromItem, type RoundRecord, type RunRecord, recordKeys } from '../share
 import { EventType, JobStatus, RoundState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { eventDoor } from './doorway/doors.ts'
+import { reviveGroups } from './steps/groups.ts'
 import { announce, chunksOf, closeRound, endChunk, loadRound, publishRoundDue } from './steps/rounds.ts'
 
 /** Younger than this, an event is under way rather than lost. */
@@ -24,6 +25,7 @@ const describedMax = 100
 export const handler = eventDoor('reconcile', reconcile)
 
 export async function reconcile(world: World): Promise<void> {
+  await reviveGroups(world, reconcileGraceMs)
   let after: string | undefined
   for (let page = 0; page < pagesMax; page++) {
     const query = {

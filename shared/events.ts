@@ -103,9 +103,14 @@ const own = z.object({
     runId: z.string(),
     pipeline: z.string(),
     round: z.number().int().optional(),
+    group: z.number().int().optional(),
     state: z.string().optional(),
   }),
 })
+
+export function isOwnEvent(event: unknown): boolean {
+  return (event as { source?: unknown } | null)?.source === ownSource
+}
 
 export type OwnDetail = z.output<typeof own>['detail']
 

@@ -42,6 +42,16 @@ export const PartitionState = {
 } as const
 export type PartitionState = (typeof PartitionState)[keyof typeof PartitionState]
 
+/** Small objects that become one run. */
+export const GroupState = {
+  OPEN: 'OPEN',
+  /** Nobody joins any more; its run is being registered. */
+  CLOSED: 'CLOSED',
+  /** Its run is there, or none of its objects was left to it. */
+  DONE: 'DONE',
+} as const
+export type GroupState = (typeof GroupState)[keyof typeof GroupState]
+
 /** What a round's tasks are for. */
 export const Stage = {
   /** One task lays a serial stream down in pieces, which the partitions then read. */
@@ -75,6 +85,7 @@ export type Occasion = (typeof Occasion)[keyof typeof Occasion]
 
 /** `detail-type` of the events on our own bus; their source is `ownSource`. */
 export const EventType = {
+  groupDue: 'Group Due',
   roundDue: 'Round Due',
   roundEnded: 'Round Ended',
   runStateChange: 'Run State Change',

@@ -41,13 +41,13 @@ export async function loadRound(
 export async function openRound(
   world: World,
   runId: string,
-  pages: Iterable<AssignmentPage>,
+  pages: Iterable<AssignmentPage> | AsyncIterable<AssignmentPage>,
   round: number,
   dueAt: number,
   stage: Stage = Stage.work,
 ): Promise<RoundRecord> {
   let partitions = 0
-  for (const page of pages) {
+  for await (const page of pages) {
     const key = stateKeys.assignments(runId, round, page.page)
     const staged = stage === Stage.work ? page : { ...page, stage }
     await writeOnce(world.objects, { bucket: world.config.buckets.state, key }, staged)

@@ -5,8 +5,10 @@ import { recordBytesOf } from '../../shared/fixed.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
 import type { ByteRange, Objects } from '../../shared/ports.ts'
 import { bytesFrom } from './bytes.ts'
-import { piecesFrom } from './pieces.ts'
 import { wholeStretch } from './compressed/whole.ts'
+import type { RecordFormat } from './format.ts'
+import { objectStretches } from './objects.ts'
+import { piecesFrom } from './pieces.ts'
 
 /** Consecutive logical bytes from which a partition takes records; offsets count from a place of its own choice. */
 export interface Stretch {
@@ -25,6 +27,8 @@ export interface Stretch {
   covers?: ByteRange
   /** What was skipped at `from` is not known: the scanner may have to guess. */
   guessed: boolean
+  /** Of an object whose fields stand in another order than the run's. */
+  format?: RecordFormat
 }
 
 export interface StretchSource {
@@ -36,11 +40,12 @@ export interface StretchSource {
 
 /** The stretches of a partition, in order. */
 export async function* stretchesOf(source: StretchSource): AsyncGenerator<Stretch> {
+  if (source.run.layout.space === 'objects') return yield* objectStretches(source)
   yield source.run.layout.space === 'whole' ? wholeStretch(source) : flatStretch(source)
 }
 
 /** A byte range of an object that is as it is, or of what the split stage laid down. */
-function flatStretch({ objects, run, assignment }: StretchSource): Stretch {
+export function flatStretch({ objects, run, assignment }: StretchSource): Stretch {
   const { from, first } = beginning(run, assignment)
   const { start, end } = assignment
   const known = assignment.exactStart ?? assignment.scanFrom

@@ -1,0 +1,159 @@
+/** A group is due, or full: whoever is in it becomes one run. */
+import { createHash } from 'node:crypto'
+import { isoTime } from '../../shared/clock.ts'
+import { type Drop, parseOwnEvent } from '../../shared/events.ts'
+import {
+  type GroupMember,
+  type GroupMembers,
+  type GroupRecord,
+  groupKeys,
+  groupSource,
+} from '../../shared/groups.ts'
+import type { Pipeline } from '../../shared/pipeline.ts'
+import type { RunObject } from '../../shared/plan/objects.ts'
+import { fromItem, recordKeys, type SourceRecord, toItem } from '../../shared/records.ts'
+import { byUtf8 } from '../../shared/table-rules.ts'
+import { GroupState } from '../../shared/vocabulary.ts'
+import type { World } from '../../shared/world.ts'
+import { freeze } from './documents.ts'
+import { groupRunId, isFull, newestGroup, publishGroupDue } from './groups.ts'
+import { ListWriter } from './object-list.ts'
+import { planObjects } from './plan-objects.ts'
+import { frozen, register, reopen } from './register.ts'
+import { loadRun } from './rounds.ts'
+import { earlierLoad } from './sources.ts'
+
+const callsAtOnce = 32
+
+/** @param takeAlone makes a run of one drop: it says what has become of an object that is gone */
+export async function closeGroup(
+  world: World,
+  event: unknown,
+  takeAlone: (world: World, pipeline: Pipeline, drop: Drop) => Promise<void>,
+): Promise<void> {
+  const { pipeline: name, group = 0 } = parseOwnEvent(event)
+  const pipeline = world.pipelines.find(one => one.name === name)
+  if (!pipeline) return world.log.error('a group of a pipeline that is no more', { pipeline: name, group })
+  if (!(await close(world, pipeline, group))) return
+  const runId = groupRunId(world, { pipeline: name, group })
+  const known = await loadRun(world, runId)
+  if (known) await reopen(world, known)
+  else await registerGroup(world, pipeline, { runId, group }, takeAlone)
+  const change = { set: { state: GroupState.DONE }, remove: ['open', 'openSk'] }
+  await world.records.update(groupKeys.group(name, group), change, [{ state: { is: GroupState.CLOSED } }])
+}
+
+/** @returns false where it is not due yet, or done */
+async function close(world: World, { name, source }: Pipeline, group: number): Promise<boolean> {
+  const key = groupKeys.group(name, group)
+  const item = await world.records.get(key)
+  if (item === undefined) return false
+  const record = fromItem<GroupRecord>(item)
+  if (record.state !== GroupState.OPEN) return record.state === GroupState.CLOSED
+  const full = source.group === undefined || isFull(record, source.group)
+  const due = full || record.dueAt <= world.clock.now() || (await newestGroup(world, name)) > group
+  if (!due) {
+    await publishGroupDue(world, record, record.dueAt)
+    return false
+  }
+  const open = [{ state: { oneOf: [GroupState.OPEN, GroupState.CLOSED] } }]
+  return (await world.records.update(key, { set: { state: GroupState.CLOSED } }, open)).ok
+}
+
+async function registerGroup(
+  world: World,
+  pipeline: Pipeline,
+  { runId, group }: { runId: string; group: number },
+  takeAlone: (world: World, pipeline: Pipeline, drop: Drop) => Promise<void>,
+): Promise<void> {
+  const { members } = await membersOf(world, pipeline.name, group, runId)
+  for (const { gone, ...drop } of members) if (gone) await takeAlone(world, pipeline, drop)
+  const there = members.filter(({ gone }) => !gone)
+  const distinct = pipeline.source.skipIdentical ? firstOfEach(there) : there
+  const own = await inTurns(distinct, drop => claim(world, pipeline, runId, drop))
+  const drops = distinct.filter((_, at) => own[at])
+  if (drops.length === 0) return world.log.info('all of this group are in other runs', { runId, group })
+  const source = sourceOf(world, pipeline.name, group, drops)
+  const plan = await frozen(world, runId, async () => {
+    const writer = new ListWriter(world, runId)
+    const part = writer.part()
+    const objects = drops.map(objectOf)
+    await writer.add(part, objects)
+    return planObjects(world, runId, pipeline, source, await writer.end([part]))
+  })
+  await register(world, runId, pipeline.name, { source, identity: '' }, plan)
+}
+
+function objectOf({ source: { key, bytes, etag, version } }: Drop): RunObject {
+  return { key, bytes, etag, ...(version === undefined ? {} : { version }) }
+}
+
+/** As they were when the group was first looked at: later ones belong to the next. */
+async function membersOf(
+  world: World,
+  pipeline: string,
+  group: number,
+  runId: string,
+): Promise<GroupMembers> {
+  const found: Drop[] = []
+  let after: string | undefined
+  do {
+    const query = { pk: groupKeys.membersPk(pipeline, group), ...(after === undefined ? {} : { after }) }
+    const { items, next } = await world.records.query(query)
+    for (const item of items) found.push(dropOf(fromItem<GroupMember>(item)))
+    after = next
+  } while (after !== undefined)
+  const there = await inTurns(found, drop => isThere(world, drop))
+  const members = found
+    .map((drop, at) => (there[at] ? drop : { ...drop, gone: true as const }))
+    .toSorted((a, b) => byUtf8(a.source.key, b.source.key) || byUtf8(a.identity, b.identity))
+  const ref = { bucket: world.config.buckets.state, key: groupKeys.members(runId) }
+  return freeze<GroupMembers>(world.objects, ref, { members })
+}
+
+function dropOf({ bucket, key, bytes, etag, version, identity }: GroupMember): Drop {
+  return { source: { bucket, key, bytes, etag, ...(version === undefined ? {} : { version }) }, identity }
+}
+
+async function isThere(world: World, { source }: Drop): Promise<boolean> {
+  const { bucket, key, version, etag } = source
+  return (await world.objects.head({ bucket, key }, version))?.etag === etag
+}
+
+function firstOfEach(drops: readonly Drop[]): Drop[] {
+  const seen = new Map(drops.toReversed().map(drop => [`${drop.source.etag} ${drop.source.key}`, drop]))
+  return drops.filter(drop => seen.get(`${drop.source.etag} ${drop.source.key}`) === drop)
+}
+
+/** The ledger decides, once and for all, which run a drop belongs to. @returns whether it is this one */
+async function claim(world: World, { name, source: { skipIdentical } }: Pipeline, runId: string, drop: Drop) {
+  const { source, identity } = drop
+  const earlier = skipIdentical ? await earlierLoad(world, runId, drop) : undefined
+  const own = { runId, pipeline: name, etag: source.etag, bytes: source.bytes }
+  const entry: SourceRecord = { ...(earlier ?? own), seenAt: isoTime(world.clock.now()) }
+  const key = recordKeys.source(source, identity)
+  const outcome = await world.records.put(toItem(key, entry), [{ runId: { absent: true } }])
+  const stands = outcome.item === undefined ? entry : fromItem<SourceRecord>(outcome.item)
+  if (stands.runId !== runId) return false
+  await world.records.put(toItem(recordKeys.content(source, source.etag), stands))
+  return true
+}
+
+function sourceOf(world: World, pipeline: string, group: number, drops: readonly Drop[]) {
+  const bytes = drops.reduce((sum, { source }) => sum + source.bytes, 0)
+  const identities = drops.map(({ source, identity }) => [source.key, identity])
+  const etag = createHash('sha256').update(JSON.stringify(identities)).digest('hex').slice(0, 32)
+  return { ...groupSource(world.config.buckets.drops, pipeline, group), bytes, etag }
+}
+
+/** In order, so many at a time. */
+async function inTurns<Given, Result>(
+  given: readonly Given[],
+  act: (one: Given) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = []
+  for (let first = 0; first < given.length; first += callsAtOnce) {
+    results.push(...(await Promise.all(given.slice(first, first + callsAtOnce).map(act))))
+  }
+  return results
+}

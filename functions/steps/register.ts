@@ -1,0 +1,106 @@
+/** A planned source becomes a run: its first round, its entries in the ledger, its record, its first event. */
+import { isoTime } from '../../shared/clock.ts'
+import { type RunDocument, stateKeys } from '../../shared/documents.ts'
+import { isError } from '../../shared/errors.ts'
+import type { Drop } from '../../shared/events.ts'
+import { packedRound } from '../../shared/plan/objects.ts'
+import { isRefusal, type Refusal } from '../../shared/plan/refusal.ts'
+import { splitRound, splitsFirst } from '../../shared/plan/split.ts'
+import { firstRound } from '../../shared/plan.ts'
+import { type RunRecord, recordKeys, runIndexes, type SourceRecord, toItem } from '../../shared/records.ts'
+import { RunState, Stage } from '../../shared/vocabulary.ts'
+import type { World } from '../../shared/world.ts'
+import { freeze } from './documents.ts'
+import { objectsOf } from './object-list.ts'
+import { announce, openRound, publishRoundDue } from './rounds.ts'
+
+/** A repeated event: the run is there; its next door may never have been opened. */
+export async function reopen(world: World, run: RunRecord): Promise<void> {
+  if (run.state === RunState.PLANNED) await publishRoundDue(world, run, world.clock.now())
+  if (run.state === RunState.REFUSED) await announce(world, run)
+}
+
+/** The first plan of a run stays, even if a deploy has changed the pipeline before a repeated event. */
+export async function frozen(
+  world: World,
+  runId: string,
+  plan: () => Promise<RunDocument | Refusal>,
+): Promise<RunDocument | Refusal> {
+  const ref = { bucket: world.config.buckets.state, key: stateKeys.run(runId) }
+  try {
+    const planned = await plan()
+    return isRefusal(planned) ? planned : await freeze(world.objects, ref, planned)
+  } catch (error) {
+    const foreseen = ['SOURCE_CHANGED', 'OBJECT_MISSING', 'BAD_INPUT'] as const
+    const refused = foreseen.find(code => isError(error, code))
+    if (refused === undefined || !isError(error, refused)) throw error
+    return { code: error.refusal ?? error.code, words: error.message, remedy: error.remedy ?? '' }
+  }
+}
+
+export async function register(
+  world: World,
+  runId: string,
+  pipeline: string,
+  drop: Drop,
+  plan: RunDocument | Refusal,
+): Promise<void> {
+  const refused = isRefusal(plan)
+  if (!refused) await openFirst(world, plan)
+  const run = runRecord(runId, pipeline, drop, plan, isoTime(world.clock.now()))
+  // Before the run: once that is there, a repeated event looks no further.
+  await enterLedger(world, run, drop)
+  await world.records.put(toItem(recordKeys.run(runId), run, runIndexes(run)), [{ state: { absent: true } }])
+  world.log.info(refused ? 'refused' : 'planned', { runId, partitions: run.partitions, ...run.failure })
+  await (refused ? announce(world, run) : publishRoundDue(world, run, world.clock.now()))
+}
+
+async function openFirst(world: World, plan: RunDocument): Promise<void> {
+  const now = world.clock.now()
+  const { runId } = plan
+  if (splitsFirst(plan)) await openRound(world, runId, [splitRound(plan)], 1, now, Stage.split)
+  else if (plan.objects) await openRound(world, runId, packedRound(plan, objectsOf(world, plan)), 1, now)
+  else await openRound(world, runId, firstRound(plan), 1, now)
+}
+
+function runRecord(
+  runId: string,
+  pipeline: string,
+  { source }: Drop,
+  plan: RunDocument | Refusal,
+  now: string,
+): RunRecord {
+  const planned = { state: RunState.PLANNED, round: 1 }
+  const splitting = { stage: Stage.split, splits: true }
+  const refused = { state: RunState.REFUSED, round: 0 }
+  return {
+    runId,
+    pipeline,
+    source,
+    createdAt: now,
+    updatedAt: now,
+    ...(isRefusal(plan)
+      ? { ...refused, partitions: 0, failure: plan }
+      : { ...planned, partitions: plan.partitions, ...(splitsFirst(plan) ? splitting : {}) }),
+  }
+}
+
+/** The ledger's answer for this version is the run that loaded the very same content. */
+export async function enterRepeat(
+  world: World,
+  { source, identity }: Drop,
+  earlier: SourceRecord,
+): Promise<void> {
+  const entry = { ...earlier, seenAt: isoTime(world.clock.now()) }
+  const key = recordKeys.source(source, identity)
+  await world.records.put(toItem(key, entry), [{ runId: { absent: true } }])
+  world.log.info('identical content was loaded before: no run', { runId: earlier.runId, key: source.key })
+}
+
+/** The first run to load a version stays its answer for ever; the content points to its latest run. */
+async function enterLedger(world: World, run: RunRecord, { source, identity }: Drop): Promise<void> {
+  const { runId, pipeline, createdAt } = run
+  const entry = { runId, pipeline, etag: source.etag, bytes: source.bytes, seenAt: createdAt }
+  await world.records.put(toItem(recordKeys.source(source, identity), entry), [{ runId: { absent: true } }])
+  await world.records.put(toItem(recordKeys.content(source, source.etag), entry))
+}

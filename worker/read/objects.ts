@@ -1,0 +1,129 @@
+/** The stretches of a run over many objects: each object from its own beginning, behind a header of its own. */
+import type { Assignment, Position } from '../../shared/documents.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import type { ObjectIndex, ObjectPage, PlacedObject } from '../../shared/plan/objects.ts'
+import { objectKeys } from '../../shared/plan/objects.ts'
+import type { SourceObject } from '../../shared/records.ts'
+import { fetchJson } from '../assignment.ts'
+import { bytesFrom } from './bytes.ts'
+import { openObject } from './object-head.ts'
+import { flatStretch, type Stretch, type StretchSource } from './stretch.ts'
+
+/** Whole objects where the partition has them whole, else its range of the one object that it lies in. */
+export async function* objectStretches(source: StretchSource): AsyncGenerator<Stretch> {
+  const { start, end } = source.assignment
+  for await (const object of objectsIn(source)) {
+    if (object.bytes === 0) continue
+    const whole = start <= object.base && object.base + object.bytes <= end
+    yield* whole ? wholeObject(source, object) : pieceOf(source, object)
+  }
+}
+
+/** The objects of the partition, in order, page by page. Errors: MALFORMED where the list is another. */
+async function* objectsIn({ objects, run, assignment }: StretchSource): AsyncGenerator<PlacedObject> {
+  const list = run.objects
+  if (list === undefined) throw new MillraceError('MALFORMED', `The run ${run.runId} has no list of objects`)
+  const index = await fetchJson<ObjectIndex>(objects, list.bucket, objectKeys.index(run.runId, list.listing))
+  let base = 0
+  let item = 0
+  for (const { page, bytes, objects: count } of index.pages) {
+    if (base < assignment.end && base + bytes > assignment.start) {
+      const key = objectKeys.page(run.runId, list.listing, page)
+      yield* within(await fetchJson<ObjectPage>(objects, list.bucket, key), { base, item }, assignment)
+    }
+    base += bytes
+    item += count
+  }
+}
+
+function* within(
+  page: ObjectPage,
+  first: { base: number; item: number },
+  { start, end }: Assignment,
+): Generator<PlacedObject> {
+  let { base, item } = first
+  for (const object of page.objects) {
+    if (base < end && base + object.bytes > start) yield { ...object, base, item }
+    base += object.bytes
+    item++
+  }
+}
+
+async function* wholeObject(source: StretchSource, object: PlacedObject): AsyncGenerator<Stretch> {
+  const { objects, run } = source
+  const ref = refOf(source, object)
+  const opened = await openObject(run, ref, bytesFrom(objects, ref, 0, object.bytes))
+  const { from, format, compressed } = opened
+  const position = (at: number): Position => ({
+    at: object.base + (compressed ? 0 : at),
+    ...(compressed && at > 0 ? { within: at } : {}),
+    ...named(ref, object),
+  })
+  try {
+    yield {
+      from,
+      first: from,
+      start: from,
+      end: () => Number.POSITIVE_INFINITY,
+      chunks: () => opened.chunks(),
+      position,
+      covers: { start: object.base, end: object.base + object.bytes },
+      guessed: false,
+      ...(format ? { format } : {}),
+    }
+  } finally {
+    await opened.close()
+  }
+}
+
+/** A range of an object that is too large for one partition, in offsets of that object. */
+async function* pieceOf(source: StretchSource, object: PlacedObject): AsyncGenerator<Stretch> {
+  const { objects, run, assignment } = source
+  const ref = refOf(source, object)
+  const opened = await openObject(run, ref, bytesFrom(objects, ref, 0, 0))
+  await opened.close()
+  if (opened.compressed) throw mixed(ref)
+  const own = { ...run, source: ref, dataStart: opened.from, dataEnd: object.bytes }
+  const flat = flatStretch({ ...source, run: own, assignment: inObject(assignment, object, opened.from) })
+  const { base } = object
+  const position = (at: number): Position => ({ at: base + at, ...named(ref, object) })
+  // What is before the first record belongs to the partition in which the object begins.
+  if (assignment.start === base && opened.from > 0) yield opening(base, opened.from, position)
+  yield { ...flat, position, ...(opened.format ? { format: opened.format } : {}) }
+}
+
+async function* nothing(): AsyncGenerator<Buffer> {}
+
+/** Byte order mark and header: covered, not read. */
+function opening(base: number, bytes: number, position: Stretch['position']): Stretch {
+  const covers = { start: base, end: base + bytes }
+  return { from: 0, first: 0, start: 0, end: () => 0, chunks: nothing, position, covers, guessed: false }
+}
+
+function inObject(assignment: Assignment, { base }: PlacedObject, dataStart: number): Assignment {
+  const { partition, start, end, exactStart, scanFrom } = assignment
+  return {
+    partition,
+    start: Math.max(0, start - base),
+    end: end - base,
+    ...(exactStart === undefined ? {} : { exactStart: Math.max(dataStart, exactStart - base) }),
+    // Nothing need be read of the objects before: this one begins at a record.
+    ...(scanFrom === undefined ? {} : { scanFrom: Math.max(dataStart, scanFrom - base) }),
+  }
+}
+
+function refOf({ run }: StretchSource, { bucket, key, bytes, etag, version }: PlacedObject): SourceObject {
+  const identity = { etag, ...(version === undefined ? {} : { version }) }
+  return { bucket: bucket ?? run.source.bucket, key, bytes, ...identity }
+}
+
+function named({ bucket, key, version }: SourceObject, { base, item }: PlacedObject) {
+  return { item, object: { bucket, key, base, ...(version === undefined ? {} : { version }) } }
+}
+
+function mixed({ key }: SourceObject): MillraceError {
+  return new MillraceError('BAD_INPUT', `${key} is compressed, and others of its list are not`, {
+    refusal: 'COMPRESSION_MIXED',
+    remedy: 'Give compressed objects names that end in .gz, .zst, .bz2 or .sz, or set source.compression.',
+  })
+}
