@@ -15,7 +15,7 @@ const onState = ['s3:GetObject', 's3:PutObject']
 const writeOutput = ['s3:AbortMultipartUpload', 's3:DeleteObject', 's3:PutObject']
 
 const unsorted: Record<string, string[]> = {
-  PartitionRole: [...everyFunction, ...polled, ...onDrops, ...onState, 's3:ListBucket'],
+  PartitionRole: [...everyFunction, ...polled, ...onDrops, ...onState, 's3:ListBucket', ...wait],
   SubmitRole: [...direct, ...readState, ...wait, ...askBatch, 'batch:SubmitJob'],
   TrackRole: [...everyFunction, ...polled, ...readState],
   SettleRole: [

@@ -449,6 +449,7 @@ describe('the rules', () => {
     ['batch-parent-succeeded', 'default', 'track'],
     ['batch-plain-failed', 'default', 'track'],
     ['batch-plain-succeeded', 'default', 'track'],
+    ['own-group-due', 'own', 'partition'],
     ['own-round-due', 'own', 'submit'],
     ['own-round-ended', 'own', 'settle'],
     ['own-run-state-change', 'own', 'notify'],
