@@ -1,14 +1,17 @@
 /** From an object to its partitions: plain data, decided without reading the object. Pure. */
 import { createHash } from 'node:crypto'
 import type { Assignment, AssignmentPage, RunDocument } from './documents.ts'
+import { unitBytesOf } from './encoding.ts'
+import { recordBytesOf } from './fixed.ts'
 import type { Layout, Space } from './layout.ts'
 import type { Pipeline } from './pipeline.ts'
 import { arrayStream } from './plan/array.ts'
-import { type Stream, streamOf } from './plan/compression.ts'
+import { planAvro } from './plan/avro.ts'
+import { blocksPartitionBytes, type Stream, streamOf } from './plan/compression.ts'
 import { planParquet } from './plan/parquet.ts'
 import { isRefusal, type Refusal } from './plan/refusal.ts'
 import { planRows } from './plan/rows.ts'
-import { planText } from './plan/text.ts'
+import { planText, type TextPlan } from './plan/text.ts'
 import type { ByteRange } from './ports.ts'
 import { partitionsPerPage, type SourceObject } from './records.ts'
 
@@ -54,19 +57,23 @@ export async function planRun(
   partitionBytes?: number,
 ): Promise<RunDocument | Refusal> {
   const { source } = look
+  const wanted = partitionBytes ?? pipeline.split.partitionBytes
   if (pipeline.source.format === 'parquet') {
-    const wanted = partitionBytes ?? pipeline.split.partitionBytes ?? partitionBytesDefault
-    const plan = await planParquet(pipeline.source, look, wanted)
+    const plan = await planParquet(pipeline.source, look, wanted ?? partitionBytesDefault)
     return isRefusal(plan) ? plan : { runId, pipeline, source, ...plan }
   }
-  const wanted = partitionBytes ?? pipeline.split.partitionBytes
+  if (pipeline.source.format === 'avro') {
+    const plan = await planAvro(pipeline.source, look, wanted)
+    return isRefusal(plan) ? plan : { runId, pipeline, source, ...plan }
+  }
   const stream = await streamFor(pipeline, look, wanted)
   if (isRefusal(stream)) return stream
   const text = planText(pipeline, stream.head)
   if (isRefusal(text)) return text
   const rows = planRows(pipeline.source, text, stream.head)
   if (isRefusal(rows)) return rows
-  const { compression, space } = stream
+  const { compression } = stream
+  const space = spaceOf(stream, pipeline, text)
   const layout: Layout = { format: pipeline.source.format, compression, space, ...text.layout, ...rows }
   const dataStart = space === 'bytes' ? layout.skipBytes : 0
   const extent = { dataStart, dataEnd: source.bytes }
@@ -80,7 +87,7 @@ async function streamFor(
   look: Look,
   wanted: number | undefined,
 ): Promise<Stream | Refusal> {
-  const stream = await streamOf(pipeline, look)
+  const stream = await streamOf(pipeline, look, wanted)
   if (isRefusal(stream) || pipeline.source.format !== 'json') return stream
   return arrayStream(pipeline.source, stream, look.source.bytes, wanted)
 }
@@ -94,20 +101,26 @@ function spaceCuts(space: Space, bytes: number, wanted: number | undefined): Cut
   if (space === 'whole') return { partitionBytes: bytes, partitions: bytes > 0 ? 1 : 0 }
   // Its bytes are counted once the split stage has seen them all.
   if (space === 'pieces') return { partitionBytes: wanted ?? 0, partitions: 0 }
-  return cutsOf(bytes, wanted)
+  return cutsOf(bytes, wanted, space === 'blocks' ? blocksPartitionBytes : partitionBytesDefault)
+}
+
+/** Records without line ends, and texts of two bytes a character, cannot be aligned to from a block's first byte. */
+function spaceOf({ space }: Stream, { source }: Pipeline, { layout }: TextPlan): Space {
+  const aligned = unitBytesOf(layout.encoding) === 1 && recordBytesOf(source) === undefined
+  return space === 'blocks' && !aligned ? 'pieces' : space
 }
 
 /** How many partitions of how many bytes. */
-export function cutsOf(bytes: number, wanted: number | undefined): Cuts | Refusal {
-  const partitionBytes = wanted ?? defaultPartitionBytes(bytes)
+export function cutsOf(
+  bytes: number,
+  wanted: number | undefined,
+  least = partitionBytesDefault,
+): Cuts | Refusal {
+  const partitionBytes = wanted ?? Math.max(least, Math.ceil(bytes / partitionsDefaultMax))
   const partitions = Math.ceil(bytes / partitionBytes)
   return partitions > partitionsMax
     ? tooMany(bytes, partitionBytes, partitions)
     : { partitionBytes, partitions }
-}
-
-function defaultPartitionBytes(bytes: number): number {
-  return Math.max(partitionBytesDefault, Math.ceil(bytes / partitionsDefaultMax))
 }
 
 function tooMany(bytes: number, partitionBytes: number, partitions: number): Refusal {

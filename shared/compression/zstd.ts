@@ -1,11 +1,15 @@
 /** The frames of Zstandard (RFC 8878): where they and their blocks end can be read without decompressing. Pure. */
 
+import type { Refusal } from '../plan/refusal.ts'
+import { streamRefusal } from './refusals.ts'
+
 export const zstdMagic = 0xfd2fb528
 /** The low four bits are free: a skippable frame holds what is no content. */
 const skippableMagic = 0x184d2a50
 export const zstdHeaderBytesMax = 18
 export const zstdChecksumBytes = 4
 export const zstdBlockHeaderBytes = 3
+export const zstdBlockBytesMax = 128 * 1024
 /** What decoders must support is 8 MiB; 128 MiB is what they allow unless told otherwise. */
 export const zstdWindowBytesMax = 128 * 1024 ** 2
 
@@ -63,6 +67,19 @@ function contentBytes(bytes: Buffer, at: number, size: number): number {
 export function zstdBlock(bytes: Buffer, at: number): { last: boolean; bodyBytes: number } | 'broken' {
   const header = bytes.readUIntLE(at, zstdBlockHeaderBytes)
   const type = (header >> 1) & 3
-  if (type === 3) return 'broken'
+  if (type === 3 || header >> 3 > zstdBlockBytesMax) return 'broken'
   return { last: (header & 1) === 1, bodyBytes: type === 1 ? 1 : header >> 3 }
+}
+
+/** Why a sound frame that begins at byte `at` is not taken. */
+export function refusalOf(header: ZstdHeader, at: number): Refusal | undefined {
+  if (header.kind === 'skippable') return undefined
+  const { dictionary, windowBytes } = header
+  if (dictionary)
+    return streamRefusal('ZSTD_DICTIONARY_MISSING', `The zstd frame at byte ${at} needs a dictionary`)
+  if (windowBytes <= zstdWindowBytesMax) return undefined
+  return streamRefusal(
+    'ZSTD_WINDOW_TOO_LARGE',
+    `The zstd frame at byte ${at} needs a window of ${windowBytes} bytes; at most ${zstdWindowBytesMax} are allowed`,
+  )
 }

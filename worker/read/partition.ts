@@ -66,7 +66,7 @@ function readStretch(
 }
 
 function rangeOf(stretch: Stretch, first: number, last: number): SourceRange {
-  const start = stretch.position(first)
+  const start = stretch.opens ?? stretch.position(first)
   const end = stretch.position(last)
   return {
     start: start.at,
@@ -95,8 +95,10 @@ const proofBytesMax = 64 * 1024 ** 3
 /** Does its reading begin with a guess that was not proven? */
 export function isGuessed({ format, run, assignment }: PartitionSource): boolean {
   const known = assignment.exactStart ?? assignment.scanFrom
-  if (!format.guesses || known !== undefined) return false
-  if (run.layout.space === 'objects') return assignment.objectStart !== undefined
+  const { space } = run.layout
+  // What looks like the beginning of a block may be data of another one.
+  if (known !== undefined || (!format.guesses && space !== 'blocks')) return false
+  if (space === 'objects') return assignment.objectStart !== undefined
   return assignment.start > run.dataStart
 }
 

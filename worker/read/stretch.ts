@@ -4,7 +4,9 @@ import { unitBytesOf } from '../../shared/encoding.ts'
 import { recordBytesOf } from '../../shared/fixed.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
 import type { ByteRange, Objects } from '../../shared/ports.ts'
+import { avroStretch } from '../avro/stretch.ts'
 import { bytesFrom } from './bytes.ts'
+import { blockStretches } from './compressed/blocks.ts'
 import { wholeStretch } from './compressed/whole.ts'
 import type { RecordFormat } from './format.ts'
 import { objectStretches } from './objects.ts'
@@ -23,6 +25,8 @@ export interface Stretch {
   chunks(): AsyncIterable<Buffer>
   /** Where a byte that was read, or the one behind the last, lies in the source. */
   position(offset: number): Position
+  /** Where the range begins if not with its first record: a header is in it. */
+  opens?: Position
   /** Takes these bytes of the source whole, however many records are in them. */
   covers?: ByteRange
   /** What was skipped at `from` is not known: the scanner may have to guess. */
@@ -40,7 +44,9 @@ export interface StretchSource {
 
 /** The stretches of a partition, in order. */
 export async function* stretchesOf(source: StretchSource): AsyncGenerator<Stretch> {
+  if (source.run.layout.format === 'avro') return yield avroStretch(source)
   if (source.run.layout.space === 'objects') return yield* objectStretches(source)
+  if (source.run.layout.space === 'blocks') return yield* blockStretches(source)
   yield source.run.layout.space === 'whole' ? wholeStretch(source) : flatStretch(source)
 }
 

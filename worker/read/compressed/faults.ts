@@ -1,20 +1,14 @@
-/** Why a compressed stream cannot be taken: each has a code, a place and a remedy. */
+/** What is wrong with a compressed stream, as an error that ends the run as REFUSED. */
+import { type StreamFault, streamRefusal } from '../../../shared/compression/refusals.ts'
 import { MillraceError } from '../../../shared/errors.ts'
+import type { Refusal } from '../../../shared/plan/refusal.ts'
 
-const remedies = {
-  STREAM_TRUNCATED: 'Upload the file again; if that changes nothing, it was cut off where it was made.',
-  STREAM_CORRUPT: 'Make the file anew and test it before the upload: `gzip -t` or `zstd -t`.',
-  TRAILING_BYTES: 'Remove what follows the compressed data, or make the file anew.',
-  COMPRESSION_DIFFERS: 'Correct source.compression, or leave it out: files are told by their first bytes.',
-  ZSTD_WINDOW_TOO_LARGE: 'Compress without --long, or with --long=27 at the most.',
-  ZSTD_DICTIONARY_MISSING: 'Compress without a dictionary.',
-  DECOMPRESSION_BOMB: 'Raise source.decompressed.bytesMax or ratioMax if the content is as it should be.',
-} as const
+export function streamFault(code: StreamFault, words: string, cause?: unknown): MillraceError {
+  return refused(streamRefusal(code, words), cause)
+}
 
-export type StreamFault = keyof typeof remedies
-
-export function streamFault(refusal: StreamFault, words: string, cause?: unknown): MillraceError {
-  return new MillraceError('BAD_INPUT', words, { refusal, remedy: remedies[refusal], cause })
+export function refused({ code, words, remedy }: Refusal, cause?: unknown): MillraceError {
+  return new MillraceError('BAD_INPUT', words, { refusal: code, remedy, cause })
 }
 
 export function truncated(what: string, at: number, cause?: unknown): MillraceError {

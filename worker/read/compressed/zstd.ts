@@ -1,16 +1,16 @@
 /** The frames of a Zstandard stream, one behind the other: node's decompressor would stop behind the first. */
 import { createZstdDecompress } from 'node:zlib'
 import {
+  refusalOf,
   type ZstdHeader,
   zstdBlock,
   zstdBlockHeaderBytes,
   zstdChecksumBytes,
   zstdHeader,
   zstdHeaderBytesMax,
-  zstdWindowBytesMax,
 } from '../../../shared/compression/zstd.ts'
 import { type Engine, through } from './engine.ts'
-import { streamFault, truncated } from './faults.ts'
+import { refused, streamFault, truncated } from './faults.ts'
 import { outputChunkBytes } from './gzip.ts'
 import type { Input } from './input.ts'
 import type { Piece } from './streams.ts'
@@ -52,7 +52,8 @@ async function* contentOf(
   at: number,
   header: Extract<ZstdHeader, { kind: 'frame' }>,
 ): AsyncGenerator<Piece> {
-  refuseFrame(at, header)
+  const refusal = refusalOf(header, at)
+  if (refusal) throw refused(refusal)
   const engine: Engine = createZstdDecompress({ chunkSize: outputChunkBytes })
   const slices = frameBytes(input, header)
   let content = 0
@@ -66,17 +67,6 @@ async function* contentOf(
   }
   // The engine may be done before the last slice, which holds nothing that it needs.
   while (!(await slices.next()).done);
-}
-
-function refuseFrame(at: number, { windowBytes, dictionary }: { windowBytes: number; dictionary: boolean }) {
-  if (dictionary) {
-    throw streamFault('ZSTD_DICTIONARY_MISSING', `The zstd frame at byte ${at} needs a dictionary`)
-  }
-  if (windowBytes <= zstdWindowBytesMax) return
-  throw streamFault(
-    'ZSTD_WINDOW_TOO_LARGE',
-    `The zstd frame at byte ${at} needs a window of ${windowBytes} bytes; at most ${zstdWindowBytesMax} are allowed`,
-  )
 }
 
 /** The bytes of one frame, block by block. */
