@@ -1,4 +1,5 @@
 /** The fields of a CSV record. Pure. */
+import { escapeOf } from './csv-dialect.ts'
 import type { CsvDialect } from './layout.ts'
 
 /** Unquoted, with what an escape stood before as it is; `undefined` (NULL) where empty and bare, or a bare `\N`. */
@@ -9,11 +10,6 @@ export function csvFields(record: Buffer, dialect: CsvDialect): Fields {
   const text = record.toString('utf8')
   const escaping = escapeOf(dialect)
   return escaping === '' ? plainFields(text, dialect) : escapedFields(text, escaping, dialect)
-}
-
-/** The character that makes the next one plain; '' where that is a quote before a quote. */
-export function escapeOf({ escape: escaping = '', quote }: CsvDialect): string {
-  return escaping === quote ? '' : escaping
 }
 
 function plainFields(text: string, { delimiter, quote }: CsvDialect): Fields {

@@ -4,9 +4,9 @@
  * An escape makes the character behind it data, in quotes or not; so it does CR and LF together.
  * A line that begins with the comment character is a comment up to its LF, whatever else is in it.
  */
-import { CsvFault } from './csv-fault.ts'
 
-import { escapeOf } from './csv-fields.ts'
+import { escapeOf } from './csv-dialect.ts'
+import { CsvFault } from './csv-fault.ts'
 import { type Guess, Place, places } from './csv-place.ts'
 import type { CsvDialect } from './layout.ts'
 import { carriageReturn, newline, type OnLine, type ScannedLine } from './scanned-line.ts'

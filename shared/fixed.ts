@@ -30,3 +30,18 @@ export function fixedColumns({ fields }: Pick<FixedSource, 'fields'>): Column[] 
 export function recordBytesOf(source: Source): number | undefined {
   return source.format === 'fixed' ? source.recordBytes : undefined
 }
+
+/** What is wrong with the fields beyond each of them alone. */
+export function fixedFaults(source: Source): { key: string; fault: string }[] {
+  if (source.format !== 'fixed') return []
+  const folded = source.fields.map(({ name }) => name.toLowerCase())
+  const twice = source.fields.find((_, at) => folded.indexOf(folded[at] ?? '') !== at)
+  const end = Math.max(...fixedFields(source).map(field => field.end))
+  const { recordBytes = end } = source
+  return [
+    ...(twice ? [{ key: 'fields', fault: `name ${twice.name} twice (case is ignored)` }] : []),
+    ...(recordBytes < end
+      ? [{ key: 'recordBytes', fault: `is less than the ${end} characters of the fields` }]
+      : []),
+  ]
+}

@@ -1,5 +1,7 @@
 /** What a pipeline says of its input. What is left out is sniffed at plan time and frozen in the run. Pure. */
 import * as z from 'zod'
+import { isClear } from '../csv-dialect.ts'
+import { fixedFaults } from '../fixed.ts'
 import { compressions, drifts, encodings, linePresets, raggedRules } from '../layout.ts'
 import { columns, columnType } from './columns.ts'
 import { rowFaults } from './rows.ts'
@@ -159,8 +161,8 @@ export const sourceSchema = z
     parquetSource,
     avroSource,
   ])
-  .refine(dialectIsClear, {
-    error: 'the delimiter, the quote and the comment must differ',
+  .refine(source => source.format !== 'csv' || isClear(source), {
+    error: 'the delimiter, the quote, the escape and the comment must differ',
     path: ['delimiter'],
   })
   .refine(source => source.format !== 'lines' || !(source.pattern && source.preset), {
@@ -168,13 +170,7 @@ export const sourceSchema = z
     path: ['pattern'],
   })
   .superRefine((source, context) => {
-    for (const { key, fault } of rowFaults(source)) {
+    for (const { key, fault } of [...rowFaults(source), ...fixedFaults(source)]) {
       context.addIssue({ code: 'custom', message: fault, path: [key], input: source })
     }
   })
-
-function dialectIsClear(source: object): boolean {
-  const named = ['delimiter', 'quote', 'comment'].map(name => (source as Record<string, unknown>)[name])
-  const given = named.filter(one => one !== undefined && one !== '')
-  return new Set(given).size === given.length
-}

@@ -76,13 +76,18 @@ export class Window {
 
   /** Is bytes[begin, end) valid text? Looks only where the wholesale check found something. */
   isText(begin: number, end: number): boolean {
-    const known = begin >= this.#dirtyTo && end <= this.#checkedTo
+    const known = begin >= this.#dirtyTo && end <= this.#checkedTo && !this.#cuts(begin) && !this.#cuts(end)
     return known || isUtf8(this.bytes.subarray(begin, end))
   }
 
   /** Why bytes[begin, end) is no sound record, if that is for its text alone. */
   textFault(begin: number, end: number): string | undefined {
     return this.isText(begin, end) ? undefined : `The record is not valid ${encodingNames[this.encoding]}.`
+  }
+
+  /** Is `at` within a character? Only records of so many bytes can begin or end there. */
+  #cuts(at: number): boolean {
+    return at < this.length && ((this.bytes[at] ?? 0) & 0xc0) === 0x80
   }
 
   #shrink(): void {

@@ -1,7 +1,8 @@
 /** CSV: sound records are spooled as they stand, if DuckDB knows their dialect, and else field by field. */
 import { surplusColumn } from '../../../shared/added-columns.ts'
+import { escapeOf, isClear } from '../../../shared/csv-dialect.ts'
 import { CsvFault, csvFaultWords } from '../../../shared/csv-fault.ts'
-import { csvFields, escapeOf, type Fields } from '../../../shared/csv-fields.ts'
+import { csvFields, type Fields } from '../../../shared/csv-fields.ts'
 import { CsvScanner } from '../../../shared/csv-scan.ts'
 import { MillraceError } from '../../../shared/errors.ts'
 import type { CsvDialect } from '../../../shared/layout.ts'
@@ -49,14 +50,7 @@ export function csvFormat(dialect: CsvDialect, fields: string[], ragged: Ragged)
 }
 
 function refuseUnclear(dialect: CsvDialect): void {
-  const { delimiter, quote, comment = '' } = dialect
-  const others = [quote, escapeOf(dialect), comment].filter(one => one !== '')
-  const clear =
-    delimiter !== '' &&
-    !/[\r\n]/.test(delimiter + others.join('')) &&
-    new Set(others).size === others.length &&
-    !others.some(one => delimiter.includes(one))
-  if (clear) return
+  if (dialect.delimiter !== '' && isClear(dialect)) return
   throw new MillraceError(
     'PIPELINE_INVALID',
     'delimiter, quote, escape and comment must differ, and be no line breaks',

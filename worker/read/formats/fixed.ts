@@ -43,10 +43,10 @@ interface Shape {
 }
 
 function lengthFault(unit: Unit, { recordBytes, shortest, longest }: Shape): string | undefined {
-  const { window, begin, line } = unit
-  const bytes = sourceBytesOf(window.bytes, begin, line.contentEnd, window.encoding)
-  if (recordBytes !== undefined && bytes < recordBytes) {
-    return `The last record has ${bytes} bytes where records have ${recordBytes}.`
+  if (recordBytes !== undefined) {
+    const { window, begin, line } = unit
+    const bytes = sourceBytesOf(window.bytes, begin, line.contentEnd, window.encoding)
+    if (bytes < recordBytes) return `The last record has ${bytes} bytes where records have ${recordBytes}.`
   }
   const text = charactersOf(unit)
   const { length } = text
