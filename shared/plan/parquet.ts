@@ -1,14 +1,13 @@
 /** The plan of a Parquet file, from its footer alone: whole row groups are what the partitions tile. Pure. */
-import { refuseTakenNames } from '../added-columns.ts'
 import type { Column, RunDocument } from '../documents.ts'
 import { columnsOf, type ParquetColumn } from '../parquet/columns.ts'
 import { chunkBytes } from '../parquet/footer.ts'
 import { invalid, type ParquetFile, readParquetFooter, unsound } from '../parquet/read.ts'
 import type { Pipeline } from '../pipeline.ts'
 import type { Look } from '../plan.ts'
-import { type Drifted, driftOf } from './drift.ts'
+import type { Drifted } from './drift.ts'
 import { isRefusal, type Refusal } from './refusal.ts'
-import { namesRepeat, typesDiffer } from './typed.ts'
+import { typedColumns } from './typed.ts'
 
 type Source = Extract<Pipeline['source'], { format: 'parquet' }>
 type Planned = Omit<RunDocument, 'runId' | 'pipeline' | 'source'>
@@ -32,21 +31,10 @@ export async function planParquet(
   if (isRefusal(file)) return file
   const found = columnsOf(file.footer.schema)
   if (found === undefined) return invalid(file.footerAt, 'its schema is no tree')
-  const drifted = columnsFor(source, found)
+  const drifted = typedColumns(source, found)
   if (isRefusal(drifted)) return drifted
   const taken = takenOf(found, drifted.columns)
   return refused(file, found, taken) ?? planned(file, taken, drifted, partitionBytes)
-}
-
-function columnsFor(source: Source, found: readonly ParquetColumn[]): Drifted | Refusal {
-  const names = found.map(({ name }) => name)
-  const repeat = namesRepeat(names) ?? refuseTakenNames(source, [], names)
-  if (repeat) return repeat
-  const types = new Map(found.map(({ name, type }) => [name, type]))
-  const declared = Object.entries(source.columns ?? {}).map(([name, type]): Column => ({ name, type }))
-  const drifted = driftOf(names, declared, source.drift, name => types.get(name) ?? 'VARCHAR')
-  if (isRefusal(drifted)) return drifted
-  return typesDiffer(declared, name => types.get(name)) ?? drifted
 }
 
 /** The file's columns that a run reads. */

@@ -1,6 +1,23 @@
 /** Columns of files that have types of their own, held against the pipeline's. Pure. */
+import { refuseTakenNames } from '../added-columns.ts'
 import type { Column } from '../documents.ts'
-import type { Refusal } from './refusal.ts'
+import type { Pipeline } from '../pipeline.ts'
+import { type Drifted, driftOf } from './drift.ts'
+import { isRefusal, type Refusal } from './refusal.ts'
+
+type Source = Extract<Pipeline['source'], { format: 'parquet' | 'avro' }>
+
+/** @param found the file's own columns, in its order */
+export function typedColumns(source: Source, found: readonly Column[]): Drifted | Refusal {
+  const names = found.map(({ name }) => name)
+  const unclear = namesRepeat(names) ?? refuseTakenNames(source, [], names)
+  if (unclear) return unclear
+  const types = new Map(found.map(({ name, type }) => [name, type]))
+  const declared = Object.entries(source.columns ?? {}).map(([name, type]): Column => ({ name, type }))
+  const drifted = driftOf(names, declared, source.drift, name => types.get(name) ?? 'VARCHAR')
+  if (isRefusal(drifted)) return drifted
+  return typesDiffer(declared, name => types.get(name)) ?? drifted
+}
 
 type Kind =
   | 'number'
@@ -40,7 +57,7 @@ function kindOf(type: string): Kind {
 }
 
 /** @param typeOf the file's own type of a column; `undefined` where it lacks it */
-export function typesDiffer(
+function typesDiffer(
   columns: readonly Column[],
   typeOf: (name: string) => string | undefined,
 ): Refusal | undefined {
@@ -59,7 +76,7 @@ export function typesDiffer(
 }
 
 /** DuckDB would rename one of them without a word. */
-export function namesRepeat(names: readonly string[]): Refusal | undefined {
+function namesRepeat(names: readonly string[]): Refusal | undefined {
   const seen = new Set<string>()
   for (const name of names.map(each => each.toLowerCase())) {
     if (seen.has(name)) {

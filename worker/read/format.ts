@@ -2,6 +2,7 @@
 import { rescuedColumn, wholeObjectColumn } from '../../shared/added-columns.ts'
 import type { RunDocument } from '../../shared/documents.ts'
 import type { CsvDialect } from '../../shared/layout.ts'
+import { avroFormat } from './formats/avro.ts'
 import { csvFormat } from './formats/csv.ts'
 import { fixedFormat } from './formats/fixed.ts'
 import { linesFormat, patternFormat, presetFormat } from './formats/lines.ts'
@@ -28,8 +29,10 @@ export interface RecordFormat {
 }
 
 /** Errors: PIPELINE_INVALID for a CSV dialect that cannot be told apart, BAD_INPUT. */
-export function formatOf({ layout, columns, pipeline }: RunDocument): RecordFormat {
+export function formatOf(run: RunDocument): RecordFormat {
+  const { layout, columns, pipeline } = run
   const { source } = pipeline
+  if (layout.format === 'avro') return avroFormat(run)
   if (layout.csv) {
     const pads = source.format === 'csv' && source.ragged === 'pad'
     const keepsSurplus = pads && rescuedColumn(source) !== undefined
