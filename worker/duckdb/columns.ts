@@ -12,6 +12,7 @@ import {
 } from '../../shared/added-columns.ts'
 import type { Column, RunDocument } from '../../shared/documents.ts'
 import { linesColumns } from '../../shared/line-patterns.ts'
+import { isStrictJson } from './exact.ts'
 import type { LineMatch } from './lines.ts'
 import { literal } from './text.ts'
 
@@ -50,7 +51,8 @@ function fieldOf(spooled: readonly string[]): Field {
 /** A column that the file lacks is NULL. */
 function fromFile(column: Column, field: string | undefined, isJson: boolean): Planned {
   if (field === undefined) return { ...column, text: nothing, kind: 'true' }
-  return isJson ? fromJson(column, field) : { ...column, text: field, kind: 'true' }
+  if (isJson) return fromJson(column, field)
+  return { ...column, text: field, kind: column.type === 'JSON' ? isStrictJson(field) : 'true' }
 }
 
 /** A field holds its value's own JSON text: `"a"`, 3.7, true, {"b":1}. */

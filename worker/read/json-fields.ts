@@ -166,7 +166,7 @@ export class JsonFields {
       if (byte === quote) this.#string()
       else this.#at++
       if (byte === openBrace || byte === openBracket) depth++
-      if (byte === 78 || byte === 73) this.#doubtful = true
+      if (isBeyondJson(byte, before)) this.#doubtful = true
       if (byte === 13) this.hasCr = true
       if (byte === closeBrace || byte === closeBracket) {
         if (before === comma) this.#doubtful = true
@@ -177,16 +177,23 @@ export class JsonFields {
     throw unusual
   }
 
-  /** A number, true, false or null: lower case and digits; DuckDB's own check sees to their order. */
+  /** A number, true, false or null; DuckDB's own check sees to the order of their bytes. */
   #word(): void {
     const begin = this.#at
+    let before = 0
     for (; this.#at < this.#end; this.#at++) {
       const byte = this.#bytes[this.#at] ?? 0
       if (byte === comma || byte === closeBrace || isSpace(byte)) break
-      if (byte === 78 || byte === 73) throw unusual
+      if (isBeyondJson(byte, before)) throw unusual
+      before = byte
     }
     if (this.#at === begin) throw unusual
   }
+}
+
+/** Bytes of NaN or Infinity in any case, which DuckDB takes for JSON: an N, an I, an i, or an A behind an n. */
+function isBeyondJson(byte: number, before: number): boolean {
+  return byte === 78 || byte === 73 || byte === 105 || ((byte | 32) === 97 && before === 110)
 }
 
 function unescaped(bytes: Buffer, begin: number, end: number): Buffer {
