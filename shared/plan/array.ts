@@ -24,8 +24,9 @@ export function arrayStream(
   const { head } = stream
   const lines = isUtf16(source, head.bytes) ? notUtf8() : linesOf(source.path, head)
   if (isRefusal(lines)) return lines
-  const small = bytes <= (wanted ?? wholeBytesDefault)
-  return { ...stream, space: small ? 'whole' : 'pieces', head: { ...head, bytes: lines } }
+  const serial = stream.space === 'whole' || stream.space === 'pieces'
+  const small = bytes <= (wanted ?? wholeBytesDefault) ? 'whole' : 'pieces'
+  return { ...stream, space: serial ? stream.space : small, head: { ...head, bytes: lines } }
 }
 
 function linesOf(path: string | undefined, { bytes, whole }: Stream['head']): Buffer | Refusal {
