@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { MillraceError } from '../shared/errors.ts'
 import type { Done } from './commands/done.ts'
 import { addDrop } from './commands/drop.ts'
+import { addInit } from './commands/init.ts'
 import { addRuns } from './commands/runs.ts'
 import { addStack } from './commands/stack.ts'
 import { addGlobalOptions } from './options.ts'
@@ -40,6 +41,7 @@ function build(done: Done): Command {
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', examples)
   addStack(program, done)
+  addInit(program, done)
   addDrop(program, done)
   addRuns(program, done)
   return program
@@ -47,9 +49,11 @@ function build(done: Done): Command {
 
 const examples = `
 Examples:
+  $ npx millrace init data.csv                        write a pipeline for files like it
   $ npx millrace plan data.csv --pipeline flights     what a drop would become
   $ npx millrace drop data.csv --pipeline flights --wait
   $ npx millrace runs                                 the newest runs
   $ npx millrace show <run>                           its partitions, attempts and setbacks
+  $ npx millrace verify <run>                         is what was published what was dropped?
   $ npx millrace retry <run>                          work again what has not succeeded, and only that
 `

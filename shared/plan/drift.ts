@@ -60,11 +60,11 @@ function columnsDiffer(
   return {
     code: 'COLUMNS_DIFFER',
     words: `the header ${parts.join(' and ')}; it reads ${names.join(', ')}`,
-    remedy: `Correct the file, or source.columns in the pipeline, then drop the file again.${hint(rule, alike)}`,
+    remedy: `Correct the file, or source.columns in the pipeline, then drop the file again.${hint(rule, alike, unknown.length < names.length)}`,
   }
 }
 
-function hint(rule: Drift, alike: string | undefined): string {
+function hint(rule: Drift, alike: string | undefined, someKnown: boolean): string {
   if (alike !== undefined) return ` ${alike} differs in case only.`
-  return rule === 'fail' ? " Or set source.drift to 'widen' or 'ignore'." : ''
+  return rule === 'fail' && someKnown ? " Or set source.drift to 'widen' or 'ignore'." : ''
 }

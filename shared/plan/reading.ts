@@ -1,6 +1,6 @@
 /** The head of a CSV text as one dialect reads it, and how well that goes. Pure. */
 import { CsvFault } from '../csv-fault.ts'
-import { csvFields } from '../csv-fields.ts'
+import { csvFields, type Fields } from '../csv-fields.ts'
 import { CsvScanner } from '../csv-scan.ts'
 import type { CsvDialect } from '../layout.ts'
 import type { OnLine } from '../scanned-line.ts'
@@ -37,8 +37,21 @@ interface Found {
   sound: boolean
 }
 
+/** Of all records that are there whole. */
+export function fieldsIn(head: CsvHead, dialect: CsvDialect): Fields[] {
+  return recordsIn(head, dialect).found.map(({ begin, end }) =>
+    csvFields(head.bytes.subarray(begin, end), dialect),
+  )
+}
+
 /** A record that the head cuts short and that is longer than half of it counts as broken: a quote ran away. */
-export function readAs({ bytes, whole }: CsvHead, dialect: CsvDialect): Reading {
+export function readAs(head: CsvHead, dialect: CsvDialect): Reading {
+  const { found, restBytes } = recordsIn(head, dialect)
+  return readingOf(head.bytes, dialect, found, restBytes > head.bytes.length / 2)
+}
+
+/** `restBytes`: of a last record that is cut short. */
+function recordsIn({ bytes, whole }: CsvHead, dialect: CsvDialect): { found: Found[]; restBytes: number } {
   const found: Found[] = []
   let begin = 0
   const onLine: OnLine = ({ end, contentEnd, fields, fault, comment }) => {
@@ -51,8 +64,7 @@ export function readAs({ bytes, whole }: CsvHead, dialect: CsvDialect): Reading 
   const scanner = new CsvScanner(dialect)
   scanner.scan(bytes, 0, bytes.length, onLine)
   if (whole) scanner.finish(bytes.length, begin < bytes.length, onLine)
-  const runaway = !whole && begin < bytes.length / 2
-  return readingOf(bytes, dialect, found, runaway)
+  return { found, restBytes: whole ? 0 : bytes.length - begin }
 }
 
 function readingOf(bytes: Buffer, dialect: CsvDialect, found: Found[], runaway: boolean): Reading {
