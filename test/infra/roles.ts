@@ -12,7 +12,7 @@ const onOutput = ['s3:DeleteObject', 's3:GetObject', 's3:ListBucket', 's3:PutObj
 // The worker's
 const onDrops = ['s3:GetObject', 's3:GetObjectVersion']
 const onState = ['s3:GetObject', 's3:PutObject']
-const writeOutput = ['s3:AbortMultipartUpload', 's3:DeleteObject', 's3:PutObject']
+const writeOutput = ['s3:AbortMultipartUpload', 's3:DeleteObject', 's3:GetObject', 's3:PutObject']
 
 const unsorted: Record<string, string[]> = {
   PartitionRole: [...everyFunction, ...polled, ...onDrops, ...onState, 's3:ListBucket', ...wait],
@@ -25,6 +25,7 @@ const unsorted: Record<string, string[]> = {
     'batch:TerminateJob',
     ...readState,
     's3:PutObject',
+    's3:DeleteObject',
     ...onOutput,
   ],
   NotifyRole: [...direct, ...readState, 'secretsmanager:GetSecretValue'],

@@ -264,6 +264,17 @@ describe('what is kept', () => {
     }
   })
 
+  it('of a split source is gone after a week, of a run after a year', () => {
+    const rules = at(template.Resources.StateBucket, 'Properties.LifecycleConfiguration.Rules') as Node[]
+    assert.deepEqual(
+      rules.map(({ Prefix, ExpirationInDays }) => [Prefix, ExpirationInDays]),
+      [
+        ['runs/', 365],
+        ['pieces/', 7],
+      ],
+    )
+  })
+
   it('in the drops bucket has versions, and says so to EventBridge', () => {
     const drops = resource(template, 'DropsBucket', 'AWS::S3::Bucket')
     assert.equal(at(drops, 'VersioningConfiguration.Status'), 'Enabled')
