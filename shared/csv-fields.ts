@@ -9,7 +9,8 @@ export type Fields = (string | undefined)[]
 export function csvFields(record: Buffer, dialect: CsvDialect): Fields {
   const text = record.toString('utf8')
   const escaping = escapeOf(dialect)
-  return escaping === '' ? plainFields(text, dialect) : escapedFields(text, escaping, dialect)
+  const plain = escaping === '' || !text.includes(escaping)
+  return plain ? plainFields(text, dialect) : escapedFields(text, escaping, dialect)
 }
 
 function plainFields(text: string, { delimiter, quote }: CsvDialect): Fields {
@@ -40,15 +41,20 @@ function escapedFields(text: string, escaping: string, { delimiter, quote }: Csv
     const begin = at
     let inside = quoted
     let value = ''
-    for (at += quoted ? 1 : 0; at < text.length; at++) {
-      const character = text[at] ?? ''
-      if (character === escaping) value += text[++at] ?? escaping
-      else if (inside && character === quote) {
+    /** Where what is not yet in `value` begins. */
+    let plain = quoted ? at + 1 : at
+    for (at = plain; at < text.length; at++) {
+      const character = text[at]
+      if (character === escaping && at + 1 < text.length) {
+        value += text.slice(plain, at)
+        plain = ++at
+      } else if (inside && character === quote) {
         inside = text[at + 1] === quote
-        if (inside) value += text[++at]
-      } else if (!inside && text.startsWith(delimiter, at)) break
-      else value += character
+        value += text.slice(plain, inside ? ++at : at)
+        plain = at + 1
+      } else if (!inside && character === delimiter[0] && text.startsWith(delimiter, at)) break
     }
+    value += text.slice(plain, at)
     fields.push(quoted || !isNull(text.slice(begin, at)) ? value : undefined)
     at += delimiter.length
   }

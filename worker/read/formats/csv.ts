@@ -88,14 +88,19 @@ function spoolPlain(unit: Unit, spool: Spool, shape: Shape): void {
   for (let at = line.fields; at < spooled; at++) spool.byte(dialect.delimiter.charCodeAt(0))
 }
 
+/** Each field in quotes, so that nothing in it can be misread. */
 function spoolFields(fields: Fields, spool: Spool, { columns, keepsSurplus, spooled }: Shape): void {
-  const delimiter = spooled.delimiter.charCodeAt(0)
-  for (let at = 0; at < columns; at++) {
-    if (at > 0) spool.byte(delimiter)
-    const field = fields[at]
-    if (field !== undefined) spool.quoted(field)
-  }
-  if (!keepsSurplus) return
-  spool.byte(delimiter)
-  if (fields.length > columns) spool.quoted(JSON.stringify(fields.slice(columns).map(field => field ?? null)))
+  const { delimiter, quote } = spooled
+  const quoted = (field: string | undefined): string =>
+    field === undefined ? '' : quote + field.replaceAll(quote, quote + quote) + quote
+  let text = quoted(fields[0])
+  for (let at = 1; at < columns; at++) text += delimiter + quoted(fields[at])
+  if (keepsSurplus) text += delimiter + quoted(surplusOf(fields, columns))
+  const bytes = Buffer.from(text)
+  spool.copy(bytes, 0, bytes.length)
+}
+
+function surplusOf(fields: Fields, columns: number): string | undefined {
+  if (fields.length <= columns) return undefined
+  return JSON.stringify(fields.slice(columns).map(field => field ?? null))
 }
