@@ -11,7 +11,7 @@ import {
   type RunRecord,
   recordKeys,
 } from '../shared/records.ts'
-import type { RunState } from '../shared/vocabulary.ts'
+import { type RunState, Stage } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 
 /** What `--json` prints of a run. */
@@ -32,6 +32,7 @@ export interface RunReport {
   rejects: string[]
   certificate: string | null
   failure: RunRecord['failure'] | null
+  /** Of partitions, and of the tasks of other stages, which have numbers of their own. */
   retries: { partition: number; round: number; code: string; reason: string }[]
 }
 
@@ -67,7 +68,7 @@ export async function reportOf(world: World, run: RunRecord, place: Place): Prom
   const partitions = await partitionsOf(world, run)
   const sum = (field: 'recordsRead' | 'recordsWritten' | 'recordsRejected'): number =>
     partitions.reduce((total, { report }) => total + (report?.[field] ?? 0), 0)
-  const retries = partitions.flatMap(retriesOf)
+  const retries = [...(await tasksBeside(world, run)), ...partitions].flatMap(retriesOf)
   const { buckets } = world.config
   const outputs = await outputsOf(world, run)
   return {
@@ -77,7 +78,7 @@ export async function reportOf(world: World, run: RunRecord, place: Place): Prom
     source: `s3://${run.source.bucket}/${run.source.key}`,
     rounds: run.round,
     partitions: run.partitions,
-    retried: new Set(retries.map(({ partition }) => partition)).size,
+    retried: partitions.filter(partition => setbacks(partition).length > 0).length,
     recordsRead: sum('recordsRead'),
     recordsWritten: sum('recordsWritten'),
     recordsRejected: sum('recordsRejected'),
@@ -89,6 +90,11 @@ export async function reportOf(world: World, run: RunRecord, place: Place): Prom
     failure: run.failure ?? null,
     retries,
   }
+}
+
+async function tasksBeside(world: World, run: RunRecord): Promise<PartitionRecord[]> {
+  const split = run.splits ? await partitionsOf(world, run, Stage.split) : []
+  return [...split, ...(await partitionsOf(world, run, Stage.merge))]
 }
 
 /** Where a person has removed the certificate, nothing is official any more. */

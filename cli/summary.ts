@@ -1,6 +1,7 @@
 /** What a person reads of an ended run. Pure. */
 import { failureRules } from '../shared/failure.ts'
 import { can } from '../shared/lifecycle.ts'
+import { taskName } from '../shared/stages.ts'
 import type { RunReport } from './report.ts'
 import { countText, tableText } from './words.ts'
 
@@ -50,5 +51,5 @@ function canRetry({ status }: RunReport): boolean {
 
 function retryText({ partition, round, code, reason }: RunReport['retries'][number]): string {
   const words = code in failureRules ? failureRules[code as keyof typeof failureRules].words : reason
-  return `partition ${partition}, round ${round}: ${code} (${words})`
+  return `${taskName(partition)}, round ${round}: ${code} (${words})`
 }

@@ -7,7 +7,7 @@ import { isRefusal, type Refusal } from './plan/refusal.ts'
 import { planPieces } from './plan/split.ts'
 import type { Failure, PartitionRecord, RunRecord } from './records.ts'
 import { roundsMax } from './records.ts'
-import { plannedTask, stageOf, taskCount } from './stages.ts'
+import { plannedTask, stageOf, taskCount, taskName } from './stages.ts'
 import { type Miscut, miscuts } from './tiling.ts'
 import { PartitionState, Stage } from './vocabulary.ts'
 
@@ -157,7 +157,7 @@ function giveUpWords(partition: PartitionRecord, failed: number): Refusal {
   const others = failed > 1 ? ` (and ${failed - 1} more partitions are not done)` : ''
   return {
     code: last.code,
-    words: `partition ${partition.partition}: ${rule.words}: ${last.reason}${others}`,
+    words: `${taskName(partition.partition)}: ${rule.words}: ${last.reason}${others}`,
     remedy: rule.remedy,
   }
 }

@@ -13,6 +13,12 @@ export function taskCount(run: StagedRun, stage: Stage): number {
   return stage === Stage.merge ? (run.merges ?? 0) : run.partitions
 }
 
+/** As a person reads it. */
+export function taskName(task: number): string {
+  if (task >= stageBase.split) return 'the split'
+  return task >= stageBase.merge ? `merge ${task - stageBase.merge}` : `partition ${task}`
+}
+
 /** What a task was told when its stage was opened. `planned`: where no arithmetic cuts the partitions. */
 export function plannedTask(
   document: RunDocument,
