@@ -10,6 +10,7 @@ import { PartitionState, RunState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import type { GlobalOptions } from './options.ts'
 import { followRun, progressText, snapshot } from './progress.ts'
+import { firstRejects, rejectsText } from './rejects.ts'
 import { loadRunRecord, reportOf, runLine } from './report.ts'
 import { openStage } from './stage.ts'
 import { summaryText } from './summary.ts'
@@ -65,14 +66,15 @@ export async function showRun(runId: string, options: GlobalOptions & { all: boo
     const run = await loadRunRecord(world, runId)
     const report = await reportOf(world, run, place)
     const partitions = await partitionsOf(world, run)
+    const rejected = await firstRejects(world, run, partitions)
     if (options.json) {
-      process.stdout.write(
-        `${JSON.stringify({ ...report, source: run.source, partitionRecords: partitions })}\n`,
-      )
+      const more = { source: run.source, firstRejects: rejected, partitionRecords: partitions }
+      process.stdout.write(`${JSON.stringify({ ...report, ...more })}\n`)
       return 0
     }
     if (isOpen(run.state)) process.stdout.write(`${progressText(await snapshot(world, run))}\n`)
     process.stdout.write(summaryText(report))
+    process.stdout.write(rejectsText(rejected, report.recordsRejected))
     process.stdout.write(partitionsText(partitions, options.all))
     if (can.retry(run.state) === true) process.stdout.write(`\nnpx millrace retry ${runId}\n`)
   } finally {

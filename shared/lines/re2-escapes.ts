@@ -21,8 +21,7 @@ export function escapeLength(text: string): number {
 
 function isScript(name: string): boolean {
   try {
-    new RegExp(`\\p{Script=${name}}`, 'u')
-    return name.length > 1
+    return name.length > 1 && new RegExp(`\\p{Script=${name}}`, 'u').unicode
   } catch {
     return false
   }

@@ -135,12 +135,10 @@ test('ALB: lines of its early years, of today and of tomorrow are read alike', a
 })
 
 const cloudfrontHeader = presets.cloudfront.header?.whole ?? ''
-const cloudfrontLine = [
-  ...['2019-12-04', '21:02:31', 'LAX1', '392', '192.0.2.100', 'GET', 'd111111abcdef8.cloudfront.net'],
-  ...['/index.html', '200', '-', 'Mozilla/5.0%20(Windows)', '-', '-', 'Hit', 'SOX4xwn4XV6Q4rgb7XiVGOHms'],
-  ...['d111111abcdef8.cloudfront.net', 'https', '23', '0.001', '-', 'TLSv1.2', 'ECDHE', 'Hit', 'HTTP/2.0'],
-  ...['-', '-', '11040', '0.001', 'Hit', 'text/html', '78', '-', '-'],
-]
+const cloudfrontLine =
+  '2019-12-04 21:02:31 LAX1 392 192.0.2.100 GET d111111abcdef8.cloudfront.net /index.html 200 - Mozilla/5.0%20(Windows) - - Hit SOX4xwn4XV6Q4rgb7XiVGOHms d111111abcdef8.cloudfront.net https 23 0.001 - TLSv1.2 ECDHE Hit HTTP/2.0 - - 11040 0.001 Hit text/html 78 - -'.split(
+    ' ',
+  )
 
 test('CloudFront: comments are no records, fields behind the known ones are read over, older files lack some', async () => {
   const older = cloudfrontLine.slice(0, 26).join('\t')
@@ -262,52 +260,13 @@ test('what our reading of a pattern takes, RE2 takes, with as many groups; of th
       () => false,
     )
   }
-  const piece = fc.constantFrom(
-    ...[
-      'a',
-      '-',
-      ']',
-      '[',
-      '[^',
-      '(',
-      ')',
-      '(?:',
-      '(?<a>',
-      '(?P<b>',
-      '(?i)',
-      '(?s:',
-      '|',
-      '*',
-      '+',
-      '?',
-      '{2}',
-      '{3,}',
-    ],
-    ...[
-      '{0,2}',
-      '{40}',
-      '{',
-      '}',
-      '^',
-      '$',
-      '.',
-      '\\d',
-      '\\b',
-      '\\.',
-      '\\pL',
-      '\\p{Greek}',
-      '\\x41',
-      '[:alpha:]',
-      '\\Q',
-      '\\E',
-    ],
-    ...['z', 'é', '\\n', '\\A', '\\z', '(?=', '\\1', '\\k', "'", '\\', 'a-z', '\\-'],
-  )
+  const pieces = String.raw`a - ] [ [^ ( ) (?: (?<a> (?P<b> (?i) (?s: | * + ? {2} {3,} {0,2} {40} { } ^ $ . \d \b \. \pL \p{Greek} \x41 [:alpha:] \Q \E z é \n \A \z (?= \1 \k ' \ a-z \-`
+  const piece = fc.constantFrom(...pieces.split(' '))
   try {
     let taken = 0
     const tooStrict: string[] = []
-    const property = fc.asyncProperty(fc.array(piece, { maxLength: 9 }), async pieces => {
-      const pattern = pieces.join('')
+    const property = fc.asyncProperty(fc.array(piece, { maxLength: 9 }), async parts => {
+      const pattern = parts.join('')
       const read = readRe2(pattern)
       const ours = typeof read !== 'string'
       if (ours) taken++

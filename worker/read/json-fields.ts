@@ -2,6 +2,8 @@
  * Finds the values of an object's own keys as they stand in the text, digit for digit: DuckDB's JSON reader gives
  * reals back as doubles. What looks unusual is put before JSON.parse, which knows the grammar whole.
  */
+import { isBeyondJson, isJson, unescaped } from './json-text.ts'
+
 const quote = 34
 const backslash = 92
 const comma = 44
@@ -109,6 +111,7 @@ export class JsonFields {
     const escaped = this.#string()
     const count = this.#names.length
     const key = escaped ? unescaped(this.#bytes, begin - 1, this.#at) : undefined
+    if (escaped && key === undefined) throw unusual
     for (let tries = 0; tries < count; tries++) {
       const name = (this.#next + tries) % count
       if (key === undefined ? this.#isName(name, begin, this.#at - 1) : this.#names[name]?.equals(key)) {
@@ -188,27 +191,5 @@ export class JsonFields {
       before = byte
     }
     if (this.#at === begin) throw unusual
-  }
-}
-
-/** Bytes of NaN or Infinity in any case, which DuckDB takes for JSON: an N, an I, an i, or an A behind an n. */
-function isBeyondJson(byte: number, before: number): boolean {
-  return byte === 78 || byte === 73 || byte === 105 || ((byte | 32) === 97 && before === 110)
-}
-
-function unescaped(bytes: Buffer, begin: number, end: number): Buffer {
-  try {
-    return Buffer.from(JSON.parse(bytes.toString('utf8', begin, end)) as string)
-  } catch {
-    throw unusual
-  }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
   }
 }
