@@ -29,14 +29,17 @@ async function feedAll(engine: Engine, feed: Feed): Promise<void> {
     state.wake?.()
   }
   engine.once('end', onOver).once('close', onOver)
+  let fed = 0
   try {
-    while (!state.over) {
+    // Bytes that the engine leaves are behind the end of its data, though that may not have come out yet.
+    while (!state.over && engine.bytesWritten === fed) {
       const bytes = await feed.next()
       if (state.over) return
       if (bytes === undefined) {
         engine.end()
         return
       }
+      fed += bytes.length
       await new Promise<void>(resolve => {
         state.wake = resolve
         engine.write(bytes, () => resolve())
