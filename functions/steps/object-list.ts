@@ -7,6 +7,7 @@ import {
   objectsPerPage,
   type PagePlace,
   type PlacedObject,
+  placedObjects,
   type RunObject,
 } from '../../shared/plan/objects.ts'
 import type { ObjectRef } from '../../shared/ports.ts'
@@ -91,21 +92,20 @@ export class ListWriter {
   }
 }
 
-/** All objects of a planned list, in order; one page in memory at a time. */
-export async function* objectsOf(
+/** All objects of a planned list, in order, page by page. */
+export async function* pagesOfList(
   { objects }: Pick<World, 'objects'>,
   { runId, objects: list }: Pick<RunDocument, 'runId' | 'objects'>,
-): AsyncGenerator<PlacedObject> {
+): AsyncGenerator<PlacedObject[]> {
   if (list === undefined) return
   const at = (key: string): ObjectRef => ({ bucket: list.bucket, key })
   const { pages } = await readDocument<ObjectIndex>(objects, at(objectKeys.index(runId, list.listing)))
   let item = 0
   let base = 0
-  for (const { page } of pages) {
+  for (const { page, bytes } of pages) {
     const read = await readDocument<ObjectPage>(objects, at(objectKeys.page(runId, list.listing, page)))
-    for (const object of read.objects) {
-      yield { ...object, item: item++, base }
-      base += object.bytes
-    }
+    yield placedObjects(read, item, base)
+    item += read.objects.length
+    base += bytes
   }
 }

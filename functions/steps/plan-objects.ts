@@ -6,7 +6,7 @@ import { isRefusal, type Refusal } from '../../shared/plan/refusal.ts'
 import { cutsOf, partitionsMax, planRun } from '../../shared/plan.ts'
 import type { SourceObject } from '../../shared/records.ts'
 import type { World } from '../../shared/world.ts'
-import { objectsOf } from './object-list.ts'
+import { pagesOfList } from './object-list.ts'
 import { lookAt } from './sources.ts'
 
 /** A list as it was written, with the object from which its run is planned. */
@@ -44,7 +44,7 @@ export async function planObjects(
 
 async function countPartitions(world: World, run: RunDocument): Promise<number> {
   let last = -1
-  for await (const { partition } of packed(run, objectsOf(world, run))) last = partition
+  for await (const { partition } of packed(run, pagesOfList(world, run))) last = partition
   return last + 1
 }
 

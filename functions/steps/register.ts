@@ -11,7 +11,7 @@ import { type RunRecord, recordKeys, runIndexes, type SourceRecord, toItem } fro
 import { RunState, Stage } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 import { freeze } from './documents.ts'
-import { objectsOf } from './object-list.ts'
+import { pagesOfList } from './object-list.ts'
 import { announce, openRound, publishRoundDue } from './rounds.ts'
 
 /** A repeated event: the run is there; its next door may never have been opened. */
@@ -59,7 +59,7 @@ async function openFirst(world: World, plan: RunDocument): Promise<void> {
   const now = world.clock.now()
   const { runId } = plan
   if (splitsFirst(plan)) await openRound(world, runId, [splitRound(plan)], 1, now, Stage.split)
-  else if (plan.objects) await openRound(world, runId, packedRound(plan, objectsOf(world, plan)), 1, now)
+  else if (plan.objects) await openRound(world, runId, packedRound(plan, pagesOfList(world, plan)), 1, now)
   else await openRound(world, runId, firstRound(plan), 1, now)
 }
 

@@ -36,6 +36,16 @@ export interface PlacedObject extends RunObject {
   base: number
 }
 
+/** @param item of the page's first object in the list */
+export function placedObjects({ objects }: ObjectPage, item: number, base: number): PlacedObject[] {
+  let next = base
+  return objects.map((object, at) => {
+    const placed = { ...object, item: item + at, base: next }
+    next += object.bytes
+    return placed
+  })
+}
+
 export const objectsPerPage = 10_000
 /** A worker opens every object with a request of its own: more of them would take longer than the bytes. */
 export const objectsPerPartitionMax = 10_000
@@ -95,27 +105,27 @@ export class Packing {
     this.#isCuttable = isCuttableObject
   }
 
-  *add(object: PlacedObject): Generator<Assignment> {
-    if (object.bytes === 0) return
+  /** @returns the partitions that are complete */
+  add(object: PlacedObject): Assignment[] {
+    if (object.bytes === 0) return []
     if (object.bytes > this.#targetBytes && this.#isCuttable(object)) {
-      yield* this.end()
-      yield* this.#pieces(object)
-      return
+      return [...this.end(), ...this.#pieces(object)]
     }
     const { base, bytes } = object
     const slot = Math.floor(base / this.#targetBytes)
     const { objects = 0, slot: openSlot = slot } = this.#open ?? {}
-    if (openSlot !== slot || objects >= objectsPerPartitionMax) yield* this.end()
+    const complete = openSlot !== slot || objects >= objectsPerPartitionMax ? this.end() : []
     this.#open ??= { start: base, end: base, objects: 0, slot }
     this.#open.end = base + bytes
     this.#open.objects++
+    return complete
   }
 
-  *end(): Generator<Assignment> {
-    if (this.#open === undefined) return
+  end(): Assignment[] {
+    if (this.#open === undefined) return []
     const { start, end } = this.#open
     this.#open = undefined
-    yield { partition: this.#partition++, start, end }
+    return [{ partition: this.#partition++, start, end }]
   }
 
   *#pieces({ base, bytes }: PlacedObject): Generator<Assignment> {
@@ -134,11 +144,11 @@ export function targetBytesOf(bytes: number, { partitionBytes }: { partitionByte
 /** The assignments of a run's list, page by page. */
 export async function* packedRound(
   run: RunDocument,
-  objects: AsyncIterable<PlacedObject>,
+  pages: AsyncIterable<readonly PlacedObject[]>,
 ): AsyncGenerator<AssignmentPage> {
   let assignments: Assignment[] = []
   let page = 0
-  for await (const assignment of packed(run, objects)) {
+  for await (const assignment of packed(run, pages)) {
     assignments.push(assignment)
     if (assignments.length < partitionsPerPage) continue
     yield { round: 1, page: page++, assignments }
@@ -147,11 +157,17 @@ export async function* packedRound(
   if (assignments.length > 0) yield { round: 1, page, assignments }
 }
 
+/** @param pages of the run's list, in order */
 export async function* packed(
   run: RunDocument,
-  objects: AsyncIterable<PlacedObject>,
+  pages: AsyncIterable<readonly PlacedObject[]>,
 ): AsyncGenerator<Assignment> {
   const packing = new Packing(run.partitionBytes, object => isCuttable(run, object))
-  for await (const object of objects) yield* packing.add(object)
+  for await (const page of pages) {
+    for (const object of page) {
+      const complete = packing.add(object)
+      if (complete.length > 0) yield* complete
+    }
+  }
   yield* packing.end()
 }

@@ -1,11 +1,13 @@
 /** Whether a certificate is true, worked out anew from the objects and records themselves. */
 import { createHash } from 'node:crypto'
 import { type Certificate, officialOutputs } from '../../shared/certificate.ts'
+import { type RunDocument, stateKeys } from '../../shared/documents.ts'
 import { JsonArray } from '../../shared/json/array.ts'
 import type { Objects, Records } from '../../shared/ports.ts'
 import { fromItem, type PartitionRecord, recordKeys } from '../../shared/records.ts'
 import { PartitionState } from '../../shared/vocabulary.ts'
 import { countLines } from './stand-in-lines.ts'
+import { wholeList } from './stand-in-objects.ts'
 
 export async function readBytes(objects: Objects, bucket: string, key: string): Promise<Buffer> {
   const chunks: Buffer[] = []
@@ -53,6 +55,7 @@ function* untiled({ partitions, dataStart, dataEnd }: Certificate): Generator<st
 }
 
 async function contentFaults(certificate: Certificate, objects: Objects, written: Buffer): Promise<string[]> {
+  if (certificate.layout.space === 'objects') return listFaults(certificate, objects, written)
   const { bucket, key, etag } = certificate.source
   const info = await objects.head({ bucket, key })
   if (info?.etag !== etag) return []
@@ -64,5 +67,16 @@ async function contentFaults(certificate: Certificate, objects: Objects, written
   return [
     ...(content.equals(written) ? [] : ['the outputs together are not the source']),
     ...(certificate.recordsRead === lines ? [] : [`${certificate.recordsRead} records of ${lines} are read`]),
+  ]
+}
+
+/** Lines end in newlines, so that objects laid end to end are one text. */
+async function listFaults({ runId, recordsRead }: Certificate, objects: Objects, written: Buffer) {
+  const run = JSON.parse((await readBytes(objects, 'state', stateKeys.run(runId))).toString()) as RunDocument
+  const whole = await wholeList(objects, run)
+  if (whole === undefined) return []
+  return [
+    ...(whole.content.equals(written) ? [] : ['the outputs together are not the objects']),
+    ...(recordsRead === whole.lines ? [] : [`${recordsRead} records of ${whole.lines} are read`]),
   ]
 }

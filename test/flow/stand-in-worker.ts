@@ -15,6 +15,7 @@ import { claim, fail, type Held, succeed } from '../../worker/claim.ts'
 import { endingOf } from '../../worker/ending.ts'
 import type { Attempted, Fate } from './fates.ts'
 import { readLines } from './stand-in-lines.ts'
+import { readObjects } from './stand-in-objects.ts'
 import { merging, publishable, splitting } from './stand-in-stages.ts'
 
 export interface StandInOptions {
@@ -93,7 +94,8 @@ async function working(life: Life): Promise<Report> {
   if (fate?.kind === 'throws') throw fate.error
   if (stage === Stage.split) return splitting(life)
   if (stage === Stage.merge) return merging({ ...life, merge: assignment.partition - stageBase.merge })
-  const { range, bytes, records } = await readLines(ports.objects, run, assignment)
+  const read = run.objects ? readObjects : readLines
+  const { range, bytes, records } = await read(ports.objects, run, assignment)
   const recordsRejected = fate?.kind === 'rejects' ? fate.records : 0
   if (range !== undefined) {
     const prefix = outputKeys.runPrefix(run.pipeline.output.prefix, run.runId)

@@ -16,6 +16,7 @@ import {
   objectKeys,
   type PlacedObject,
   packed,
+  placedObjects,
   planOfList,
   type RunObject,
 } from '../../shared/plan/objects.ts'
@@ -75,16 +76,12 @@ async function given(source: Source, contents: (string | Buffer)[], partitionByt
   const list = { bucket: 'state', listing: 'l', objects: listed.length, bytes, pages: pages.length }
   const manifest = { bucket: 'drops', key: '_manifests/a/x', bytes: 1, etag: 'm' }
   const run = planOfList(one, manifest, list, { partitionBytes, partitions: 0 })
-  const assignments = await Array.fromAsync(packed(run, placed(listed)))
+  const assignments = await Array.fromAsync(packed(run, pagesOf(listed)))
   return { objects, run: { ...run, partitions: assignments.length }, assignments }
 }
 
-async function* placed(listed: readonly RunObject[]): AsyncGenerator<PlacedObject> {
-  let base = 0
-  for (const [item, object] of listed.entries()) {
-    yield { ...object, item, base }
-    base += object.bytes
-  }
+async function* pagesOf(objects: RunObject[]): AsyncGenerator<PlacedObject[]> {
+  yield placedObjects({ objects }, 0, 0)
 }
 
 interface ReadOne extends PartitionEnd {

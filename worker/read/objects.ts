@@ -2,7 +2,7 @@
 import type { Assignment, Position } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { ObjectIndex, ObjectPage, PlacedObject } from '../../shared/plan/objects.ts'
-import { objectKeys } from '../../shared/plan/objects.ts'
+import { objectKeys, placedObjects } from '../../shared/plan/objects.ts'
 import type { SourceObject } from '../../shared/records.ts'
 import { fetchJson } from '../assignment.ts'
 import { bytesFrom } from './bytes.ts'
@@ -29,23 +29,11 @@ async function* objectsIn({ objects, run, assignment }: StretchSource): AsyncGen
   for (const { page, bytes, objects: count } of index.pages) {
     if (base < assignment.end && base + bytes > assignment.start) {
       const key = objectKeys.page(run.runId, list.listing, page)
-      yield* within(await fetchJson<ObjectPage>(objects, list.bucket, key), { base, item }, assignment)
+      const placed = placedObjects(await fetchJson<ObjectPage>(objects, list.bucket, key), item, base)
+      yield* placed.filter(one => one.base < assignment.end && one.base + one.bytes > assignment.start)
     }
     base += bytes
     item += count
-  }
-}
-
-function* within(
-  page: ObjectPage,
-  first: { base: number; item: number },
-  { start, end }: Assignment,
-): Generator<PlacedObject> {
-  let { base, item } = first
-  for (const object of page.objects) {
-    if (base < end && base + object.bytes > start) yield { ...object, base, item }
-    base += object.bytes
-    item++
   }
 }
 
