@@ -366,7 +366,7 @@ describe('Pipeline files', () => {
 })
 
 describe('--help', () => {
-  for (const verb of ['', 'up', 'demo', 'drop', 'plan', 'runs', 'show', 'retry', 'logs']) {
+  for (const verb of ['', 'up', 'demo', 'init', 'drop', 'plan', 'runs', 'show', 'retry', 'logs']) {
     it(`of ${verb === '' ? 'the program' : verb} explains it and exits 0`, async () => {
       const said = await millrace([...(verb === '' ? [] : [verb]), '--help'], place)
       assert.equal(said.exitCode, 0)
