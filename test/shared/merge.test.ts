@@ -5,7 +5,7 @@ import { certificateOf, officialOutputs } from '../../shared/certificate.ts'
 import { stageBase } from '../../shared/documents.ts'
 import { inputsPerMergeMax, mergesOf } from '../../shared/merge.ts'
 import type { OutputObject, PartitionRecord } from '../../shared/records.ts'
-import { documentOf, pipelineOf, runId, succeeded, time } from './given.ts'
+import { documentOf, failed, pipelineOf, runId, succeeded, time } from './given.ts'
 
 const mebibyte = 1024 ** 2
 const target = 10 * mebibyte
@@ -158,9 +158,9 @@ describe('a certificate of merged files', () => {
   })
 
   test('cannot be written while a merge has not SUCCEEDED', () => {
-    const open = merges.map(({ task: each, record: { report: _, ...rest } }) => ({
+    const open = merges.map(({ task: each }) => ({
       task: each,
-      record: rest,
+      record: failed(stageBase.merge, 'TEMPORARY'),
     }))
     assert.throws(() => certificateOf(run, partitions, 2, 'output', time, open), /cannot be certified/)
   })

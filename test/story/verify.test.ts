@@ -60,9 +60,9 @@ async function bytesOf(ref: ObjectRef): Promise<Buffer> {
 
 /** Until the end of the test. */
 async function replace(ref: ObjectRef, change: (bytes: Buffer) => Buffer): Promise<void> {
-  const before = await bytesOf(ref)
-  undo.push(() => objects().write(ref, before))
-  await objects().write(ref, change(Buffer.from(before)))
+  const untouched = await bytesOf(ref)
+  undo.push(() => objects().write(ref, untouched))
+  await objects().write(ref, change(Buffer.from(untouched)))
 }
 
 async function certificateOf({ certificate = '' }: RunRecord): Promise<Certificate> {
