@@ -1,7 +1,7 @@
 /** `millrace logs <run> [partition]`: what the functions and the attempts said. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { partitionsOf } from '../functions/steps/gather.ts'
+import { partitionsOf, tasksBeside } from '../functions/steps/gather.ts'
 import { logStreamName } from '../local/batch/names.ts'
 import { MillraceError } from '../shared/errors.ts'
 import type { PartitionRecord } from '../shared/records.ts'
@@ -22,7 +22,7 @@ export async function showLogs(
   const { world, close } = await openStage(options, 'look', false)
   try {
     const run = await loadRunRecord(world, runId)
-    const records = await partitionsOf(world, run)
+    const records = [...(await partitionsOf(world, run)), ...(await tasksBeside(world, run))]
     if (options.stage !== localStage) return sayStreams(chosen(records, runId, partition))
     const lines = partition === undefined ? functionLines(options.dataDir, runId) : []
     sayFunctions(lines, options.json)

@@ -1,11 +1,13 @@
-/** A run while it goes on: partitions by state, records, bytes, ETA. */
+/** A run while it goes on: its stage, partitions by state, records, bytes, ETA. */
 import { styleText } from 'node:util'
 import { createLogUpdate } from 'log-update'
+import { runDocument } from '../functions/steps/documents.ts'
 import { partitionsOf } from '../functions/steps/gather.ts'
 import { epochMs } from '../shared/clock.ts'
 import { isOpen } from '../shared/lifecycle.ts'
 import type { PartitionRecord, RunRecord } from '../shared/records.ts'
-import { PartitionState, RunState } from '../shared/vocabulary.ts'
+import { stageOf, taskCount } from '../shared/stages.ts'
+import { PartitionState, RunState, Stage } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { loadRunRecord } from './report.ts'
 import type { OpenStage } from './stage.ts'
@@ -15,13 +17,17 @@ const pollMs = { local: 250, aws: 3000 } as const
 /** Where lines cannot be rewritten, one is enough every so often. */
 const plainEveryMs = 2000
 const barCells = 24
+const stageWords = { split: ', splitting', work: '', merge: ', merging' } as const
 
 export interface Snapshot {
   run: RunRecord
+  /** Tasks of the run's stage. */
   byState: Record<PartitionState, number>
   records: number
   rejected: number
   bytesDone: number
+  /** Of the source; of what is in it, where it was split, or where it is a list. */
+  bytes: number
   elapsedMs: number
 }
 
@@ -64,29 +70,44 @@ async function untilTold(world: World, ended: RunRecord): Promise<RunRecord> {
 }
 
 export async function snapshot(world: World, run: RunRecord): Promise<Snapshot> {
+  const stage = stageOf(run)
   const partitions = await partitionsOf(world, run)
-  const of = (state: PartitionState): PartitionRecord[] => partitions.filter(record => record.state === state)
+  const tasks = stage === Stage.work ? partitions : await partitionsOf(world, run, stage)
+  const of = (state: PartitionState): PartitionRecord[] => tasks.filter(record => record.state === state)
   const byState = {
-    [PartitionState.PLANNED]: run.partitions - partitions.length,
+    [PartitionState.PLANNED]: taskCount(run, stage) - tasks.length,
     [PartitionState.RUNNING]: of(PartitionState.RUNNING).length,
     [PartitionState.SUCCEEDED]: of(PartitionState.SUCCEEDED).length,
     [PartitionState.FAILED]: of(PartitionState.FAILED).length,
   }
   const reports = partitions.flatMap(({ report }) => report ?? [])
+  const ranges = reports.reduce((sum, { range }) => sum + (range ? range.end - range.start : 0), 0)
+  const extent = await extentOf(world, run)
   return {
     run,
     byState,
     records: reports.reduce((sum, { recordsRead }) => sum + recordsRead, 0),
     rejected: reports.reduce((sum, { recordsRejected }) => sum + recordsRejected, 0),
-    bytesDone: reports.reduce((sum, { range }) => sum + (range ? range.end - range.start : 0), 0),
+    bytesDone: ranges * extent.bytesPerUnit,
+    bytes: extent.bytes,
     elapsedMs: world.clock.now() - epochMs(run.createdAt),
   }
 }
 
+/** What the partitions tile, in bytes: row groups are taken for equally large. */
+async function extentOf(world: World, run: RunRecord): Promise<{ bytes: number; bytesPerUnit: number }> {
+  const { bytes } = run.source
+  if (run.round === 0) return { bytes, bytesPerUnit: 1 }
+  const { layout, dataEnd } = await runDocument(world, run)
+  if (layout.space === 'rowGroups') return { bytes, bytesPerUnit: bytes / Math.max(dataEnd, 1) }
+  return { bytes: dataEnd, bytesPerUnit: 1 }
+}
+
 /** One line. ETA assumes that what is left goes as fast as what is done. */
-export function progressText({ run, byState, records, rejected, bytesDone, elapsedMs }: Snapshot): string {
-  const whole = run.source.bytes === 0 || run.state === RunState.SUCCEEDED
-  const done = whole ? 1 : Math.min(bytesDone / run.source.bytes, 1)
+export function progressText(shown: Snapshot): string {
+  const { run, byState, records, rejected, bytesDone, bytes, elapsedMs } = shown
+  const whole = bytes === 0 || run.state === RunState.SUCCEEDED
+  const done = whole ? 1 : Math.min(bytesDone / bytes, 1)
   const bar = '█'.repeat(Math.round(done * barCells)).padEnd(barCells, '░')
   const states = Object.entries(byState)
     .filter(([, count]) => count > 0)
@@ -95,10 +116,10 @@ export function progressText({ run, byState, records, rejected, bytesDone, elaps
   const speed = elapsedMs > 0 ? `${bytesText((bytesDone / elapsedMs) * 1000)}/s` : ''
   return [
     `${bar} ${Math.floor(done * 100)}%`,
-    run.round > 0 ? `round ${run.round}` : run.state.toLowerCase(),
+    run.round > 0 ? `round ${run.round}${stageWords[stageOf(run)]}` : run.state.toLowerCase(),
     states.join(', '),
     `${countText(records)} records${rejected > 0 ? ` (${countText(rejected)} rejected)` : ''}`,
-    `${bytesText(bytesDone)} of ${bytesText(run.source.bytes)}, ${speed}${eta}`,
+    `${bytesText(bytesDone)} of ${bytesText(bytes)}, ${speed}${eta}`,
   ]
     .filter(part => part !== '')
     .join(' · ')

@@ -1,7 +1,7 @@
 /** A run as the command line tells of it. */
 
 import { readDocument } from '../functions/steps/documents.ts'
-import { partitionsOf } from '../functions/steps/gather.ts'
+import { partitionsOf, tasksBeside } from '../functions/steps/gather.ts'
 import { officialOutputs, setbacks } from '../shared/certificate.ts'
 import { isError, MillraceError } from '../shared/errors.ts'
 import {
@@ -11,7 +11,7 @@ import {
   type RunRecord,
   recordKeys,
 } from '../shared/records.ts'
-import { type RunState, Stage } from '../shared/vocabulary.ts'
+import type { RunState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 
 /** What `--json` prints of a run. */
@@ -90,11 +90,6 @@ export async function reportOf(world: World, run: RunRecord, place: Place): Prom
     failure: run.failure ?? null,
     retries,
   }
-}
-
-async function tasksBeside(world: World, run: RunRecord): Promise<PartitionRecord[]> {
-  const split = run.splits ? await partitionsOf(world, run, Stage.split) : []
-  return [...split, ...(await partitionsOf(world, run, Stage.merge))]
 }
 
 /** Where a person has removed the certificate, nothing is official any more. */

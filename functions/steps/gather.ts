@@ -81,6 +81,12 @@ export async function partitionsOf(
   return found
 }
 
+/** The records of the tasks that are no partitions: of the split stage, then of the merge stage. */
+export async function tasksBeside(world: Pick<World, 'records'>, run: RunRecord): Promise<PartitionRecord[]> {
+  const split = run.splits ? await partitionsOf(world, run, Stage.split) : []
+  return [...split, ...(await partitionsOf(world, run, Stage.merge))]
+}
+
 export async function assignmentsOf(
   world: Pick<World, 'objects' | 'config'>,
   runId: string,

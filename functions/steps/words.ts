@@ -7,6 +7,8 @@ import type { Pipeline } from '../../shared/pipeline.ts'
 import type { RunRecord } from '../../shared/records.ts'
 import { failureGroups } from '../../shared/slack/failure-groups.ts'
 import type { RunDetails } from '../../shared/slack/message.ts'
+import { stageOf } from '../../shared/stages.ts'
+import { Stage } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 import { readDocument } from './documents.ts'
 import { partitionsOf } from './gather.ts'
@@ -22,10 +24,12 @@ export async function notifyOf(world: World, run: RunRecord): Promise<Pipeline['
   }
 }
 
-/** Partitions by state, and failures by fingerprint, the most frequent first. */
+/** Partitions by state, and failures of the run's stage by fingerprint, the most frequent first. */
 export async function detailsOf(world: World, run: RunRecord): Promise<RunDetails> {
   const records = await partitionsOf(world, run)
+  const stage = stageOf(run)
+  const tasks = stage === Stage.work ? records : await partitionsOf(world, run, stage)
   const partitions: RunDetails['partitions'] = {}
   for (const { state } of records) partitions[state] = (partitions[state] ?? 0) + 1
-  return { partitions, failures: failureGroups(records), stage: world.config.stage }
+  return { partitions, failures: failureGroups(tasks), stage: world.config.stage }
 }

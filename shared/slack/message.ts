@@ -3,6 +3,7 @@ import { failureRules } from '../failure.ts'
 import { can } from '../lifecycle.ts'
 import type { ChatMessage } from '../ports.ts'
 import type { RunRecord } from '../records.ts'
+import { taskName } from '../stages.ts'
 import type { Json } from '../table.ts'
 import { Occasion, PartitionState } from '../vocabulary.ts'
 import type { FailureGroup } from './failure-groups.ts'
@@ -134,7 +135,7 @@ function failureText(
     `*${failureCode}* in ${amount(count)} ${count === 1 ? 'partition' : 'partitions'}: ${words}`,
     quoted(shortened(example.reason, reasonCharactersMax)),
     `*What to do* ${mrkdwn(remedy)}`,
-    `*Logs of partition ${example.partition}* ${code(command(stage, 'logs', run.runId, String(example.partition)))}`,
+    `*Logs of ${taskName(example.partition)}* ${code(command(stage, 'logs', run.runId, String(example.partition)))}`,
   ].join('\n')
 }
 

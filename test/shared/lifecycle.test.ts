@@ -57,6 +57,11 @@ describe('a run', () => {
     }
   })
 
+  test('can be refused only at planning, where it begins as that, and while it is RUNNING', () => {
+    assert.deepEqual(statesFor(runTable, 'refused'), [RunState.RUNNING])
+    assert.match(String(can.retry(RunState.REFUSED)), /only a run that is failed or cancelled/)
+  })
+
   test('can be published only while it is RUNNING', () => {
     assert.deepEqual(statesFor<RunState, RunHappening>(runTable, 'published'), [RunState.RUNNING])
   })

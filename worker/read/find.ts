@@ -18,7 +18,7 @@ export async function findRecords(
   ordinals: readonly number[],
   onFound: OnFound,
 ): Promise<void> {
-  if (from.run.layout.space !== 'bytes') {
+  if (from.run.layout.space !== 'bytes' && from.run.pieces === undefined) {
     const found = await findFrom(from, { ordinal: 0, lines: 0 }, Number.POSITIVE_INFINITY, ordinals, onFound)
     if (found < ordinals.length) throw notFound(ordinals[found])
     return
