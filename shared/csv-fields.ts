@@ -5,12 +5,21 @@ import type { CsvDialect } from './layout.ts'
 /** Unquoted, with what an escape stood before as it is; `undefined` (NULL) where empty and bare, or a bare `\N`. */
 export type Fields = (string | undefined)[]
 
+/** What `csvFields` saw on its way. */
+export interface Seen {
+  /**
+   * An escape before a letter or digit, but for \N alone: to some readers \n is a newline, to some the letter, and
+   * some keep the escape. Nothing that needs an escape is one of these.
+   */
+  strayEscape: boolean
+}
+
 /** Of one well-formed record of UTF-8, without its line ending. */
-export function csvFields(record: Buffer, dialect: CsvDialect): Fields {
+export function csvFields(record: Buffer, dialect: CsvDialect, seen: Seen = { strayEscape: false }): Fields {
   const text = record.toString('utf8')
   const escaping = escapeOf(dialect)
   const plain = escaping === '' || !text.includes(escaping)
-  return plain ? plainFields(text, dialect) : escapedFields(text, escaping, dialect)
+  return plain ? plainFields(text, dialect) : escapedFields(text, escaping, dialect, seen)
 }
 
 function plainFields(text: string, { delimiter, quote }: CsvDialect): Fields {
@@ -33,7 +42,9 @@ function closingQuote(text: string, open: number, quote: string): number {
   return at === -1 ? text.length : at
 }
 
-function escapedFields(text: string, escaping: string, { delimiter, quote }: CsvDialect): Fields {
+const letterOrDigit = /[A-Za-z0-9]/
+
+function escapedFields(text: string, escaping: string, { delimiter, quote }: CsvDialect, seen: Seen): Fields {
   const fields: Fields = []
   let at = 0
   while (at <= text.length) {
@@ -41,6 +52,7 @@ function escapedFields(text: string, escaping: string, { delimiter, quote }: Csv
     const begin = at
     let inside = quoted
     let value = ''
+    let stray = false
     /** Where what is not yet in `value` begins. */
     let plain = quoted ? at + 1 : at
     for (at = plain; at < text.length; at++) {
@@ -48,6 +60,7 @@ function escapedFields(text: string, escaping: string, { delimiter, quote }: Csv
       if (character === escaping && at + 1 < text.length) {
         value += text.slice(plain, at)
         plain = ++at
+        stray ||= letterOrDigit.test(text[at] ?? '')
       } else if (inside && character === quote) {
         inside = text[at + 1] === quote
         value += text.slice(plain, inside ? ++at : at)
@@ -55,7 +68,9 @@ function escapedFields(text: string, escaping: string, { delimiter, quote }: Csv
       } else if (!inside && character === delimiter[0] && text.startsWith(delimiter, at)) break
     }
     value += text.slice(plain, at)
-    fields.push(quoted || !isNull(text.slice(begin, at)) ? value : undefined)
+    const isValue = quoted || !isNull(text.slice(begin, at))
+    fields.push(isValue ? value : undefined)
+    seen.strayEscape ||= stray && isValue
     at += delimiter.length
   }
   return fields

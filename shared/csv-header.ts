@@ -35,7 +35,8 @@ export function readCsvHeader(head: Buffer, dialect: CsvDialect, whole: boolean)
   let begin = byteOrderMarkBytes(head)
   let found: CsvHeader | undefined
   const onLine: Parameters<CsvScanner['scan']>[3] = ({ end, contentEnd, fault, comment }) => {
-    if (contentEnd > begin && !comment) found = headerOf(head.subarray(begin, contentEnd), dialect, end, fault)
+    if (contentEnd > begin && !comment)
+      found = headerOf(head.subarray(begin, contentEnd), dialect, end, fault)
     begin = end
     return found === undefined
   }
@@ -46,13 +47,14 @@ export function readCsvHeader(head: Buffer, dialect: CsvDialect, whole: boolean)
 }
 
 function headerOf(record: Buffer, dialect: CsvDialect, endOffset: number, fault: CsvFault): CsvHeader {
-  const names = csvFields(record, dialect).map(name => name ?? '')
+  const seen = { strayEscape: false }
+  const names = csvFields(record, dialect, seen).map(name => name ?? '')
   return {
     names,
     endOffset,
     duplicates: [...new Set(names.filter((name, at) => name !== '' && names.indexOf(name) !== at))],
     emptyAt: names.flatMap((name, at) => (name === '' ? [at] : [])),
-    ...faultOf(record, fault),
+    ...faultOf(record, seen.strayEscape ? CsvFault.strayEscape : fault),
   }
 }
 

@@ -69,15 +69,25 @@ test('a delimiter of several bytes is found wherever a cut falls into it, and ha
 })
 
 test('an escape makes a quote, a delimiter, a newline or itself data; a bare \\N is NULL', async () => {
-  const text = 'a\\,b,"c\\"d"\n\\\ne,"f\\\\"\ng\\\r\nh,\\N\n"\\N","i""j"\nk,\\Nl\n\\"m,"\\\n,"\n'
+  const text = 'a\\,b,"c\\"d"\n\\\ne,"f\\\\"\ng\\\r\nh,\\N\n"\\ü","i""j"\n\\"m,"\\\n,"\n'
   await everyCutGives(text, { escape: '\\' }, 2, [
     ['a,b', 'c"d'],
     ['\ne', 'f\\'],
     ['g\r\nh', null],
-    ['N', 'i"j'],
-    ['k', 'Nl'],
+    ['ü', 'i"j'],
     ['"m', '\n,'],
   ])
+})
+
+test('an escape before a letter or digit, of which readers make different things, is rejected and not guessed', async () => {
+  const text = 'a\\nb,c\n"\\t",d\ne,"\\N"\nf,\\Ng\n\\0,h\n\\\\n,i\n'
+  const { rows, rejects } = await published(text, { escape: '\\' })
+  assert.deepEqual(rows, [['\\n', 'i']])
+  assert.deepEqual(
+    rejects.map(({ byteOffset }) => byteOffset),
+    [0, 7, 14, 21, 27],
+  )
+  assert.match(rejects[0]?.reason ?? '', /^An escape stands before a letter or digit/)
 })
 
 test('a comment line is no record and opens no quote; the character is data anywhere else', async () => {

@@ -70,12 +70,14 @@ function naiveField(
   let value = ''
   let at = begin
   let broken = false
+  let stray = false
   if (quoted) {
     at++
     for (;;) {
       const character = text[at]
       if (character === undefined) return { value, broken: true, open: true, end: at }
       if (escaping && character === escaping) {
+        stray ||= /[A-Za-z0-9]/.test(text[at + 1] ?? '')
         value += text[at + 1] ?? ''
         at += 2
       } else if (character !== quote) {
@@ -96,6 +98,7 @@ function naiveField(
     const character = text[at] ?? ''
     broken ||= quoted || character === quote
     if (escaping && character === escaping && at + 1 < text.length) {
+      stray ||= /[A-Za-z0-9]/.test(text[at + 1] ?? '')
       const both = text.startsWith('\r\n', at + 1)
       value += both ? '\r\n' : (text[at + 1] ?? '')
       at += both ? 3 : 2
@@ -104,6 +107,7 @@ function naiveField(
       at++
     }
   }
-  const nothing = at === bare || (escaping !== undefined && text.slice(bare, at) === '\\N')
-  return { value: !quoted && nothing ? undefined : value, broken, open: false, end: at }
+  const nothing = !quoted && (at === bare || (escaping !== undefined && text.slice(bare, at) === '\\N'))
+  broken ||= stray && !nothing
+  return { value: nothing ? undefined : value, broken, open: false, end: at }
 }

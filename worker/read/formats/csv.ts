@@ -2,7 +2,7 @@
 import { surplusColumn } from '../../../shared/added-columns.ts'
 import { escapeOf, isClear } from '../../../shared/csv-dialect.ts'
 import { CsvFault, csvFaultWords } from '../../../shared/csv-fault.ts'
-import { csvFields, type Fields } from '../../../shared/csv-fields.ts'
+import { csvFields, type Fields, type Seen } from '../../../shared/csv-fields.ts'
 import { CsvScanner } from '../../../shared/csv-scan.ts'
 import { MillraceError } from '../../../shared/errors.ts'
 import type { CsvDialect } from '../../../shared/layout.ts'
@@ -28,24 +28,30 @@ interface Shape extends Ragged {
 }
 
 /** Errors: PIPELINE_INVALID for a dialect that cannot be told apart. */
-export function csvFormat(dialect: CsvDialect, fields: string[], ragged: Ragged): RecordFormat {
+export function csvFormat(dialect: CsvDialect, names: string[], ragged: Ragged): RecordFormat {
   refuseUnclear(dialect)
-  const columns = fields.length
+  const columns = names.length
   const { delimiter, quote } = dialect
   const plain = isPlain(dialect)
+  /** Of the record that `fault` was asked about last. */
+  let fields: Fields = []
   const shape: Shape = { ...ragged, dialect, columns, spooled: plain ? { delimiter, quote } : ownDialect }
   return {
     dialect: shape.spooled,
-    spooled: ragged.keepsSurplus ? [...fields, surplusColumn] : fields,
+    spooled: ragged.keepsSurplus ? [...names, surplusColumn] : names,
     guesses: quote !== '' || escapeOf(dialect) !== '',
     blankIsRecord: false,
     skips: ({ line }) => line.comment === true,
     scanner: sample =>
       new CsvScanner(dialect, sample === undefined ? undefined : guessPlace(sample, dialect, columns)),
-    fault: unit => csvFault(unit, shape),
-    spool: plain
-      ? (unit, spool) => spoolPlain(unit, spool, shape)
-      : (unit, spool) => spoolFields(fieldsOf(unit, dialect), spool, shape),
+    fault: unit => {
+      const fault = csvFault(unit, shape)
+      if (fault !== undefined || plain) return fault
+      const seen = { strayEscape: false }
+      fields = fieldsOf(unit, dialect, seen)
+      return seen.strayEscape ? csvFaultWords(CsvFault.strayEscape, columns, columns) : undefined
+    },
+    spool: (unit, spool) => (plain ? spoolPlain(unit, spool, shape) : spoolFields(fields, spool, shape)),
   }
 }
 
@@ -70,8 +76,8 @@ function csvFault({ window, begin, line }: Unit, { columns, pads, keepsSurplus }
   return window.textFault(begin, line.contentEnd)
 }
 
-function fieldsOf({ window: { bytes }, begin, line }: Unit, dialect: CsvDialect): Fields {
-  return csvFields(bytes.subarray(begin, line.contentEnd), dialect)
+function fieldsOf({ window: { bytes }, begin, line }: Unit, dialect: CsvDialect, seen?: Seen): Fields {
+  return csvFields(bytes.subarray(begin, line.contentEnd), dialect, seen)
 }
 
 /** DuckDB ends lines at a lone CR, and drops a byte order mark at the start: inside quotes they are data. */
