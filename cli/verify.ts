@@ -4,6 +4,7 @@ import { readDocument, runDocument } from '../functions/steps/documents.ts'
 import type { Certificate } from '../shared/certificate.ts'
 import { type RunDocument, stateKeys } from '../shared/documents.ts'
 import { MillraceError } from '../shared/errors.ts'
+import type { Clock } from '../shared/ports.ts'
 import type { RunRecord } from '../shared/records.ts'
 import type { World } from '../shared/world.ts'
 import { openSession } from '../worker/duckdb/session.ts'
@@ -22,6 +23,7 @@ import { bytesText, countText } from './words.ts'
 const faultsMax = 1000
 const faultsShownMax = 10
 const memoryMiB = 1024
+const plainEveryMs = 5000
 
 /** What `--json` prints. */
 export interface Verdict {
@@ -38,7 +40,7 @@ export interface Verdict {
 /** @returns 0 where everything matches, else 1 */
 export async function verify(runId: string, options: GlobalOptions & { quick: boolean }): Promise<number> {
   const { world, close } = await openStage(options, 'look', false)
-  const progress = options.json ? silent : shown()
+  const progress = options.json ? silent : shown(world.clock)
   try {
     const verdict = await verdictOn(world, await loadRunRecord(world, runId), options.quick, progress.tell)
     progress.done()
@@ -116,9 +118,17 @@ interface Progress {
 
 const silent: Progress = { tell: () => {}, done: () => {} }
 
-/** Rewrites one line on a terminal; elsewhere the last line is all that counts. */
-function shown(): Progress {
-  if (process.stderr.isTTY !== true) return silent
-  const rewrite = createLogUpdate(process.stderr)
-  return { tell: words => rewrite(words), done: () => rewrite.clear() }
+/** Rewrites one line on a terminal; elsewhere adds one every so often. */
+function shown(clock: Clock): Progress {
+  if (process.stderr.isTTY === true) {
+    const rewrite = createLogUpdate(process.stderr)
+    return { tell: words => rewrite(words), done: () => rewrite.clear() }
+  }
+  let saidAt = clock.now()
+  const tell = (words: string): void => {
+    if (clock.now() - saidAt < plainEveryMs) return
+    saidAt = clock.now()
+    process.stderr.write(`${words}\n`)
+  }
+  return { tell, done: () => {} }
 }

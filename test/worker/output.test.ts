@@ -265,6 +265,17 @@ describe('column=value folders', () => {
 
   test('cannot hold a text that reads like the folder of NULL', async () => {
     const text = 'd,v\n__HIVE_DEFAULT_PARTITION__,1\n,2\n'
-    assert.match(await refused({ text, partitionBy: ['d'] }), /d holds the text __HIVE_DEFAULT_PARTITION__/)
+    const words = /d holds the text __HIVE_DEFAULT_PARTITION__/
+    for (const format of ['parquet', 'csv', 'ndjson']) {
+      assert.match(await refused({ text, output: { format, partitionBy: ['d'] } }), words)
+    }
+    const sql = "SELECT v, d::ENUM('__HIVE_DEFAULT_PARTITION__', 'x') AS d FROM input"
+    assert.match(await refused({ text, sql, partitionBy: ['d'] }), words)
+  })
+
+  test('cannot be named after a column that the result lacks', async () => {
+    for (const format of ['parquet', 'csv', 'ndjson']) {
+      assert.match(await refused({ text: 'd,v\n1,2\n', output: { format, partitionBy: ['day'] } }), /day/)
+    }
   })
 })

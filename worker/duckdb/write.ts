@@ -86,9 +86,9 @@ function selected(columns: readonly ResultColumn[], { format, partitionBy }: Out
 
 /** A text that reads like NULL's folder would share it, and one of the two would overwrite the other. */
 function folderValue({ title, type }: ResultColumn): string {
-  if (type.typeId !== DuckDBTypeId.VARCHAR) return name(title)
+  if (type.typeId !== DuckDBTypeId.VARCHAR && type.typeId !== DuckDBTypeId.ENUM) return name(title)
   const words = literal(`${title} holds the text ${hiveNull}, which names the folder of NULL`)
-  return `CASE WHEN ${name(title)} = ${literal(hiveNull)} THEN error(${words}) ELSE ${name(title)} END AS ${name(title)}`
+  return `CASE WHEN CAST(${name(title)} AS VARCHAR) = ${literal(hiveNull)} THEN error(${words}) ELSE ${name(title)} END AS ${name(title)}`
 }
 
 /** What quotes hold are names of fields, and values of an ENUM. */
