@@ -59,7 +59,7 @@ export interface Compressed {
   compression: Compression
   space: Space
   /** Of csv; none: lines. */
-  columns?: string[]
+  columns?: readonly string[] | undefined
   skipBytes?: number
   partitionBytes: number
 }
