@@ -116,7 +116,8 @@ describe('a Parquet file', () => {
   it('is read only where its declared columns lie', async () => {
     const select = 'SELECT i AS id, md5(i::VARCHAR) AS a, md5((i + 1)::VARCHAR) AS b FROM range(100000) r(i)'
     const content = await written(select, 'ROW_GROUP_SIZE 20480')
-    const source = { columns: { id: 'BIGINT' }, drift: 'ignore' }
+    // Each value is held against its declared type, and even that touches nothing else.
+    const source = { columns: { id: 'DOUBLE' }, drift: 'ignore' }
     const given = await plannedAndTaken(parquet(content, { source, partitionBytes: 50_000 }))
     assert.deepEqual(given.run.layout.drift, { unknown: ['a', 'b'], lacking: [] })
     await workAll(given)
@@ -126,7 +127,7 @@ describe('a Parquet file', () => {
     assert.equal(given.read.length - fetched.length, given.run.partitions)
     assert.ok(bytes < content.length / 10, `${bytes} of ${content.length} bytes`)
     assert.ok(given.read.every(({ start, end }) => end !== content.length || end - start <= tail))
-    assert.deepEqual(await rowsOf(given, 'SELECT sum(id), count(*) FROM output'), [['4999950000', '100000']])
+    assert.deepEqual(await rowsOf(given, 'SELECT sum(id), count(*) FROM output'), [[4999950000, '100000']])
   })
 
   it('without a row gives a run of its columns and no rows', async () => {
@@ -149,11 +150,11 @@ describe('a Parquet file', () => {
 describe('the declared types of a Parquet file', () => {
   it('take each value exactly, or reject its row with the place and the reason', async () => {
     const select = `SELECT i AS id, (i + CASE WHEN i IN (3, 2050) THEN 0.5 ELSE 0 END)::DOUBLE AS whole,
-      CASE WHEN i = 4 THEN '\\xFF'::BLOB ELSE 'ok'::BLOB END AS bytes, {a: i} AS nested FROM range(3000) r(i)`
+      CASE WHEN i = 4 THEN '\\xFF'::BLOB ELSE 'ok'::BLOB END AS bytes, {a: i} AS nested, md5(i::VARCHAR) AS other FROM range(3000) r(i)`
     const content = await written(select, 'ROW_GROUP_SIZE 2048')
     const columns = { id: 'VARCHAR', whole: 'INTEGER', bytes: 'VARCHAR', nested: 'JSON' }
     const given = await plannedAndTaken(
-      parquet(content, { source: { columns }, rejectedRecords: 3, partitionBytes: 1 }),
+      parquet(content, { source: { columns, drift: 'ignore' }, rejectedRecords: 3, partitionBytes: 1 }),
     )
     const { partitions, read, rejected } = await workAll(given)
     assert.deepEqual([read, rejected], [3000, 3])
@@ -170,7 +171,7 @@ describe('the declared types of a Parquet file', () => {
       ],
     )
     assert.equal(rejects[0]?.byteOffset, 4)
-    assert.equal(JSON.parse(rejects[2]?.raw ?? '').id, 2050)
+    assert.equal(rejects[2]?.raw, '{"id":2050,"whole":2050.5,"bytes":"ok","nested":{"a":2050}}')
     const rows = await rowsOf(given, 'SELECT * FROM output WHERE id = 2999 OR id = 3')
     assert.deepEqual(rows, [['2999', 2999, 'ok', '{"a":2999}']])
   })

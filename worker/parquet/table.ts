@@ -25,6 +25,8 @@ export class ParquetTable {
   readonly #session: Session
   readonly #scan: string
   #columns: Taken[] = []
+  /** Members of a struct: only what was fetched can be read. */
+  #fields: string[] = []
 
   constructor(session: Session, file: string) {
     this.#session = session
@@ -42,9 +44,11 @@ export class ParquetTable {
   ): Promise<number> {
     const types = await this.#types()
     this.#columns = takenColumns(run, found, title => types.get(title))
+    const fetched = run.columns.map(({ name: title }) => title).filter(title => types.has(title))
+    this.#fields = fetched.map(title => `${name(title)}: ${name(title)}`)
     const values = this.#columns.map(({ name: title, value }) => `${value} AS ${name(title)}`)
     const select = [...values, ...this.#verdict()].join(', ')
-    await this.#session.run(`CREATE TABLE loaded AS SELECT ${select} FROM ${this.#scan} AS __millrace_row`, 'BAD_INPUT')
+    await this.#session.run(`CREATE TABLE loaded AS SELECT ${select} FROM ${this.#scan}`, 'BAD_INPUT')
     const bad = this.#isChecked ? `count(${culpritColumn})` : '0'
     const [[seen, misfits] = []] = await this.#session.rows(`SELECT count(*), ${bad} FROM loaded`)
     reconcile(Number(seen), records)
@@ -82,7 +86,7 @@ export class ParquetTable {
       fits === 'true' ? [] : [`WHEN NOT ${fits} THEN ${at}`],
     )
     const culprit = `CASE ${cases.join(' ')} END AS ${culpritColumn}`
-    const row = `left(CAST(to_json(__millrace_row) AS VARCHAR), ${rejectedRawBytesMax})`
+    const row = `left(CAST(to_json({${this.#fields.join(', ')}}) AS VARCHAR), ${rejectedRawBytesMax})`
     return [culprit, `CASE WHEN ${culpritColumn} IS NOT NULL THEN ${row} END AS ${rawColumn}`]
   }
 
