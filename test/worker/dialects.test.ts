@@ -187,12 +187,13 @@ async function published(
   return { rows: await rowsOf(given, sql), rejects: await rejectsOf(given, partition?.report?.rejectsKey) }
 }
 
+const bytes = (value: string): string => Buffer.from(value).toString('hex').toUpperCase()
+
 test('what DuckDB has no words for is published value by value', async () => {
   const text = '#x\n\\N¦"a\x1e\x1f""\r\n"\n""¦\ufeffb\\¦\n\\\r¦#\n'
   // As hexadecimal digits, because the driver drops a byte order mark that begins a value.
   const sql = 'SELECT hex(c0), hex(c1) FROM output'
   const { rows } = await published(text, { delimiter: '¦', escape: '\\', comment: '#' }, {}, sql)
-  const bytes = (value: string): string => Buffer.from(value).toString('hex').toUpperCase()
   assert.deepEqual(rows, [
     [null, bytes('a\x1e\x1f"\r\n')],
     ['', bytes('\ufeffb¦')],

@@ -116,17 +116,12 @@ test('records of so many bytes in UTF-16 are counted in bytes, and refused where
   }
 })
 
+function load(source: Record<string, unknown>) {
+  const rest = { work: { sql: 'SELECT 1' }, output: { prefix: 'out/' } }
+  return parsePipeline({ name: 'a', source: { prefix: 'in/', format: 'fixed', ...source }, ...rest }, 'a.ts')
+}
+
 test('fields of one name, or beyond the record, are a fault of the pipeline', () => {
-  const load = (source: Record<string, unknown>) =>
-    parsePipeline(
-      {
-        name: 'a',
-        source: { prefix: 'in/', format: 'fixed', ...source },
-        work: { sql: 'SELECT 1' },
-        output: { prefix: 'out/' },
-      },
-      'a.ts',
-    )
   assert.throws(
     () =>
       load({
