@@ -5,11 +5,12 @@ import { retryRun } from '../../functions/steps/retry.ts'
 import { stageBase } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { PipelineInput } from '../../shared/pipeline.ts'
+import { headBytesMax } from '../../shared/plan.ts'
 import { RunState } from '../../shared/vocabulary.ts'
 import { assertWell, codesOf, runOf, workedIn } from './endings.ts'
 import type { Misfortune } from './fates.ts'
 import { type HouseOptions, MemoryHouse } from './memory-house.ts'
-import { person } from './port-calls.ts'
+import { type PortCall, person } from './port-calls.ts'
 import { arrayOf, arrayPipeline, linesOf, linesPipeline, merged } from './settings.ts'
 
 const temporary = new MillraceError('TEMPORARY_FAILURE', 'the network hiccups')
@@ -79,15 +80,39 @@ describe('a file that can only be read from its start', () => {
 })
 
 describe('a file that reading shows to be bad as a whole', () => {
+  // Behind what planning sees of it.
+  const body = `[${'{"line":"0"}'.padEnd(headBytesMax)},\n{"line":"1"}\n{"line":"no comma"}]`
+  const pipelines = [{ ...arrayPipeline, split: { partitionBytes: 40_000 } }]
+
   test('is REFUSED with a code, a place and a remedy; nothing of it stays, and it cannot be retried', async () => {
-    const { house, runId, run } = await play(`${arrayOf(4).slice(0, -2)} {"line":"no comma"}]`)
+    const { house, runId, run } = await play(body, [], { pipelines })
+    assert.deepEqual(workedIn(house, 1), [task.split])
     assert.deepEqual([run.state, run.failure?.code], [RunState.REFUSED, 'JSON_BROKEN'])
-    assert.match(run.failure?.words ?? '', /byte \d+ \(line 4\)/)
+    assert.match(run.failure?.words ?? '', /byte 65552 \(line 3\): \{ stands where a comma/)
     assert.match(run.failure?.remedy ?? '', /Correct the file/)
     assert.equal(house.ports.chat.messages.length, 1)
     assert.match(house.ports.chat.messages[0]?.text ?? '', /file refused/)
     await assert.rejects(retryRun(house.worldOf(person), runId), { code: 'NOT_ALLOWED' })
     await assertWell(house)
+  })
+
+  test('is REFUSED once, whichever one call fails and whether its event comes again', async () => {
+    const { house: whole } = await play(body, [], { pipelines })
+    for (let at = 0; at < whole.calls.length * 2; at++) {
+      const when = at % 2 === 0 ? 'before' : 'after'
+      let hit: PortCall | undefined
+      const fault = (call: PortCall, number: number) => {
+        if (number === Math.floor(at / 2)) hit = call
+        return number === Math.floor(at / 2) ? when : undefined
+      }
+      const afterFault = at % 3 === 0 ? 'again' : 'lost'
+      const house = new MemoryHouse({ pipelines, fault, afterFault })
+      const runId = await house.drop('array/a.json', body)
+      await house.untilEnded(3)
+      const { state, failure } = await runOf(house, runId)
+      assert.deepEqual([state, failure?.code], [RunState.REFUSED, 'JSON_BROKEN'], `${when} ${hit?.name}`)
+      await assertWell(house, hit?.by === 'notify' ? 2 : 1)
+    }
   })
 
   test('is REFUSED also where only one of its partitions sees it, though others had SUCCEEDED', async () => {
