@@ -7,12 +7,14 @@ import type { Presence } from '../local/presence.ts'
 import { MillraceError } from '../shared/errors.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
 import { runIdOf } from '../shared/plan.ts'
+import type { ObjectBody, ObjectRef } from '../shared/ports.ts'
 import { fromItem, recordKeys, type SourceRecord } from '../shared/records.ts'
+import { groupsPrefix } from '../shared/reserved.ts'
 import { RunState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import type { GlobalOptions } from './options.ts'
 import { followRun } from './progress.ts'
-import { type RunReport, reportOf } from './report.ts'
+import { loadRunRecord, type RunReport, reportOf } from './report.ts'
 import { type OpenStage, openStage } from './stage.ts'
 import { summaryText } from './summary.ts'
 
@@ -41,12 +43,12 @@ export async function dropFiles(files: string[], options: DropOptions): Promise<
   try {
     // Without a running stack nobody else would work the drop: our own stays until it is done.
     const wait = options.wait || opened.stack !== undefined
-    for (const file of files) {
-      if (opened.running) refuseStale(opened.running, opened.world.pipelines, options.pipeline)
-      const dropped = await dropOne(opened.world, file, options)
-      if (!wait) sayDropped(dropped, options.json)
-      else if (!(await awaitRun(opened, dropped, options))) exitCode = 1
-    }
+    if (opened.running) refuseStale(opened.running, opened.world.pipelines, options.pipeline)
+    const dropped: Dropped[] = []
+    // All at once: small ones may then be loaded together.
+    for (const file of files) dropped.push(await dropOne(opened.world, file, options))
+    if (wait) exitCode = (await awaitRuns(opened, dropped, options)) ? 0 : 1
+    else for (const one of dropped) sayDropped(one, options.json)
   } finally {
     await opened.close()
   }
@@ -66,9 +68,20 @@ export async function dropOne(
 ): Promise<Dropped> {
   const pipeline = choosePipeline(world.pipelines, options.pipeline)
   const ref = { bucket: world.config.buckets.drops, key: `${pipeline.source.prefix}${basename(file)}` }
+  return putDrop(world, pipeline, ref, { file }, options.partitionBytes)
+}
+
+/** Writes what becomes a run of that pipeline. Errors: CONFIG_INVALID where the bucket keeps no versions. */
+export async function putDrop(
+  world: World,
+  pipeline: Pipeline,
+  ref: ObjectRef,
+  body: ObjectBody,
+  partitionBytes?: number,
+): Promise<Dropped> {
   const metadata: Record<string, string> =
-    options.partitionBytes === undefined ? {} : { [partitionBytesMetadata]: String(options.partitionBytes) }
-  const { version } = await world.objects.write(ref, { file }, { metadata })
+    partitionBytes === undefined ? {} : { [partitionBytesMetadata]: String(partitionBytes) }
+  const { version } = await world.objects.write(ref, body, { metadata })
   if (version === undefined) {
     throw new MillraceError('CONFIG_INVALID', `The bucket ${ref.bucket} keeps no versions`, {
       remedy: 'Switch versioning on: it tells one drop of a key from the next.',
@@ -89,7 +102,7 @@ export function choosePipeline(pipelines: readonly Pipeline[], name: string | un
 }
 
 /** A stack goes on with the definitions it was started with; a drop for another one would surprise. */
-function refuseStale(
+export function refuseStale(
   { pipelines: marks = {} }: Presence,
   now: readonly Pipeline[],
   name: string | undefined,
@@ -103,22 +116,38 @@ function refuseStale(
   )
 }
 
-function sayDropped(dropped: Dropped, json: boolean): void {
+export function sayDropped(dropped: Dropped, json: boolean): void {
   if (json) return void process.stdout.write(`${JSON.stringify(dropped)}\n`)
   process.stdout.write(`dropped s3://${dropped.bucket}/${dropped.key}\nrun     ${dropped.runId}\n`)
   process.stdout.write(`follow  npx millrace show ${dropped.runId}\n`)
 }
 
-/** @returns whether it SUCCEEDED */
-async function awaitRun(opened: OpenStage, dropped: Dropped, options: DropOptions): Promise<boolean> {
-  const runId = await registered(opened.world, dropped, opened.keepUp)
-  if (!options.json && runId !== dropped.runId) {
-    process.stderr.write(`identical content was loaded before, by run ${runId}: nothing to do\n`)
+/** @returns whether all of them SUCCEEDED */
+export async function awaitRuns(
+  opened: OpenStage,
+  dropped: readonly Dropped[],
+  { json }: Pick<DropOptions, 'json'>,
+): Promise<boolean> {
+  const told = new Set<string>()
+  let succeeded = true
+  for (const one of dropped) {
+    const runId = await registered(opened.world, one, opened.keepUp)
+    if (told.has(runId)) continue
+    told.add(runId)
+    if (!json && runId !== one.runId) process.stderr.write(`${await otherRunWords(opened.world, runId)}\n`)
+    const run = await followRun(opened.world, runId, json, opened)
+    const report: RunReport = await reportOf(opened.world, run, opened.place)
+    process.stdout.write(json ? `${JSON.stringify(report)}\n` : summaryText(report))
+    succeeded &&= run.state === RunState.SUCCEEDED
   }
-  const run = await followRun(opened.world, runId, options.json, opened)
-  const report: RunReport = await reportOf(opened.world, run, opened.place)
-  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : summaryText(report))
-  return run.state === RunState.SUCCEEDED
+  return succeeded
+}
+
+async function otherRunWords(world: World, runId: string): Promise<string> {
+  const { source } = await loadRunRecord(world, runId)
+  return source.key.startsWith(groupsPrefix)
+    ? `it is loaded together with others that came at about the same time, by run ${runId}`
+    : `identical content was loaded before, by run ${runId}: nothing to do`
 }
 
 /** Waits for the run of a drop; a drop of identical content may be answered by an earlier run. */
@@ -127,16 +156,18 @@ export async function registered(
   dropped: Dropped,
   keepUp?: OpenStage['keepUp'],
 ): Promise<string> {
-  const deadline = world.clock.now() + registeredWithinMs
+  const group = world.pipelines.find(({ name }) => name === dropped.pipeline)?.source.group
+  const deadline = world.clock.now() + registeredWithinMs + (group?.seconds ?? 0) * 1000
   while (world.clock.now() < deadline) {
     await keepUp?.()
     if (await world.records.get(recordKeys.run(dropped.runId))) return dropped.runId
     const entry = await world.records.get(recordKeys.source(dropped, dropped.version))
-    if (entry && fromItem<SourceRecord>(entry).runId !== dropped.runId)
-      return fromItem<SourceRecord>(entry).runId
+    const other = entry && fromItem<SourceRecord>(entry).runId
+    // A group enters its members into the ledger before its run is there.
+    if (other && other !== dropped.runId && (await world.records.get(recordKeys.run(other)))) return other
     await world.clock.sleep(world.config.stage === 'local' ? 50 : 2000)
   }
-  throw new MillraceError('NOT_FOUND', `No run was registered for ${dropped.key} within 5 minutes`, {
+  throw new MillraceError('NOT_FOUND', `No run was registered for ${dropped.key} in time`, {
     remedy: 'Look into the dead-letter queue of the drops, and whether EventBridge is on for the bucket.',
   })
 }

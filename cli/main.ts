@@ -4,6 +4,7 @@ import { MillraceError } from '../shared/errors.ts'
 import type { Done } from './commands/done.ts'
 import { addDrop } from './commands/drop.ts'
 import { addInit } from './commands/init.ts'
+import { addLoad } from './commands/load.ts'
 import { addRuns } from './commands/runs.ts'
 import { addStack } from './commands/stack.ts'
 import { addGlobalOptions } from './options.ts'
@@ -43,6 +44,7 @@ function build(done: Done): Command {
   addStack(program, done)
   addInit(program, done)
   addDrop(program, done)
+  addLoad(program, done)
   addRuns(program, done)
   return program
 }
@@ -52,6 +54,7 @@ Examples:
   $ npx millrace init data.csv                        write a pipeline for files like it
   $ npx millrace plan data.csv --pipeline flights     what a drop would become
   $ npx millrace drop data.csv --pipeline flights --wait
+  $ npx millrace load flights --prefix s3://bucket/flights/2024/ --dry-run
   $ npx millrace runs                                 the newest runs
   $ npx millrace show <run>                           its partitions, attempts and setbacks
   $ npx millrace verify <run>                         is what was published what was dropped?

@@ -1,8 +1,8 @@
 /** Small objects that are dropped close to one another and become one run. Pure. */
 import type { Drop } from './events.ts'
-import { groupsPrefix } from './manifest.ts'
 import type { Pipeline } from './pipeline.ts'
 import { padded, type SourceObject } from './records.ts'
+import { groupsPrefix } from './reserved.ts'
 import type { RecordKey } from './table.ts'
 import type { GroupState } from './vocabulary.ts'
 

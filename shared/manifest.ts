@@ -3,11 +3,7 @@ import * as z from 'zod'
 import { csvFields } from './csv-fields.ts'
 import { MillraceError } from './errors.ts'
 import type { Pipeline } from './pipeline.ts'
-
-/** Keys below it are manifests, each for the pipeline whose name follows. */
-export const manifestsPrefix = '_manifests/'
-/** Of the sources of runs that are groups of small objects; no object has such a key. */
-export const groupsPrefix = '_groups/'
+import { manifestsPrefix } from './reserved.ts'
 
 /** The pipeline whose manifest the key is: straight below its prefix, or a `manifest.json` of S3 Inventory anywhere. */
 export function manifestPipeline(pipelines: readonly Pipeline[], key: string): Pipeline | undefined {

@@ -10,13 +10,13 @@ import {
   type ManifestDocument,
   type ManifestEntry,
   manifestKind,
-  manifestsPrefix,
   parseManifest,
   prefixPlace,
 } from '../../shared/manifest.ts'
 import type { RunObject } from '../../shared/plan/objects.ts'
 import type { ObjectRef } from '../../shared/ports.ts'
 import type { SourceObject } from '../../shared/records.ts'
+import { manifestsPrefix } from '../../shared/reserved.ts'
 import type { World } from '../../shared/world.ts'
 import { listPrefix, listTooLong } from './listing.ts'
 import { documentText, firstBytes, linesOf, textStream } from './manifest-text.ts'

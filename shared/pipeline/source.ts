@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { isClear } from '../csv-dialect.ts'
 import { fixedFaults } from '../fixed.ts'
 import { compressions, drifts, encodings, linePresets, raggedRules } from '../layout.ts'
+import { reservedPrefixes } from '../reserved.ts'
 import { columns, columnType } from './columns.ts'
 import { rowFaults } from './rows.ts'
 
@@ -29,7 +30,9 @@ const delimiter = z
   })
 
 const anySource = {
-  prefix,
+  prefix: prefix.refine(text => !reservedPrefixes.some(reserved => text.startsWith(reserved)), {
+    error: `must not lie below ${reservedPrefixes.join(' or ')}`,
+  }),
   /** A re-drop of a key with the very content of its last run that was not refused or failed starts no run. */
   skipIdentical: z.boolean().default(false),
   /** Default: by the first bytes of the object, whatever its name. */

@@ -44,6 +44,7 @@ describe('a pipeline', () => {
   for (const [what, more, path] of [
     ['an unknown key', { retries: 3 }, 'retries'],
     ['a prefix without its slash', { output: { prefix: 'curated' } }, 'output.prefix'],
+    ['a prefix among the manifests', { source: { prefix: '_manifests/a/', format: 'csv' } }, 'source.prefix'],
     ['a prefix that begins with one', { output: { prefix: '/curated/' } }, 'output.prefix'],
     [
       'a type that DuckDB does not have',

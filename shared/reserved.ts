@@ -1,0 +1,8 @@
+/** Prefixes of the drops bucket that no pipeline may take. Pure. */
+
+/** Keys below it are manifests, each for the pipeline whose name follows. */
+export const manifestsPrefix = '_manifests/'
+/** Of the sources of runs that are groups of small objects; no object has such a key. */
+export const groupsPrefix = '_groups/'
+
+export const reservedPrefixes = [manifestsPrefix, groupsPrefix]
