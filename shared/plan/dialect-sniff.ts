@@ -28,7 +28,7 @@ const delimiterDefault = ','
 /** Characters that seldom stand in a value for any other reason. */
 const commonDelimiters = [delimiterDefault, '\t', ';', '|', '||', '\x01', '^', '~']
 /** Only where none of those will do: times and names are full of them. */
-const rareDelimiters = [':', '::', ' ']
+const rareDelimiters = [':', ':'.repeat(2), ' ']
 /** Sound records, of all, that make a dialect likely in spite of some broken ones, which are then rejected. */
 const soundShareMin = 0.8
 /** Fewer records than this prove nothing against the default. */

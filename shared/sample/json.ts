@@ -6,7 +6,7 @@ import type { Refusal } from '../plan/refusal.ts'
 import type { TextHead } from '../plan/text.ts'
 import { linesOf, type Sample } from './findings.ts'
 
-/** Where an array of objects may be: behind these names, tried in their order. */
+/** Places of arrays that are looked into. */
 const pathsMax = 100
 
 export function jsonSample(head: TextHead): Sample | Refusal | undefined {
@@ -23,7 +23,13 @@ export function jsonSample(head: TextHead): Sample | Refusal | undefined {
       'ndjson',
       records.filter(record => record !== undefined),
     )
-  return first === '{' && head.whole ? noArray() : undefined
+  return isDocument(head) ? noArray() : undefined
+}
+
+/** As far as the head shows. */
+function isDocument({ bytes, whole }: TextHead): boolean {
+  const text = bytes.toString()
+  return whole ? parsed(text) !== undefined : /^\s*\{\s*"[^"]*"\s*:/.test(text)
 }
 
 type Tokens = Map<string, string>
@@ -36,25 +42,32 @@ function recordIn(line: string): Tokens | undefined {
   }
 }
 
-/** The names that stand before arrays of objects, the outermost first. */
-function pathsIn({ bytes, whole }: TextHead): string[] {
-  if (whole) return nestedPaths(bytes.toString())
-  const names = [...bytes.toString().matchAll(/"([^"\\.]+)"\s*:\s*\[\s*\{/g)].map(([, name = '']) => name)
-  return [...new Set(names)].slice(0, pathsMax)
+interface Open {
+  isArray: boolean
+  /** Of the value at hand, in an object. */
+  key: string
 }
 
-function nestedPaths(text: string): string[] {
-  const paths: string[] = []
-  const queue: [path: string, value: unknown][] = [['', parsed(text)]]
-  for (const [path, value] of queue) {
-    if (Array.isArray(value) && isObject(value[0])) paths.push(path)
-    if (!isObject(value) || queue.length > pathsMax) continue
-    const entries = Object.entries(value).filter(([name]) => !name.includes('.'))
-    queue.push(
-      ...entries.map(([name, inner]): [string, unknown] => [path === '' ? name : `${path}.${name}`, inner]),
-    )
+/** The names on the way to arrays that begin with an object, in the order of the document; no array on the way. */
+function pathsIn({ bytes }: TextHead): string[] {
+  const paths = new Set<string>()
+  const open: Open[] = []
+  let last = ''
+  for (const [token] of bytes.toString().matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],]/g)) {
+    const inside = open.at(-1)
+    if (token === '{' && last === '[') addPath(paths, open)
+    if (token === '{' || token === '[') open.push({ isArray: token === '[', key: '' })
+    else if (token === '}' || token === ']') open.pop()
+    else if (inside && (last === '{' || last === ',')) inside.key = token.slice(1, -1)
+    last = token
   }
-  return paths
+  return [...paths].slice(0, pathsMax)
+}
+
+function addPath(paths: Set<string>, open: readonly Open[]): void {
+  const owners = open.slice(0, -1)
+  const sound = owners.every(({ isArray, key }) => !isArray && /^[^.\\]+$/.test(key))
+  if (sound && owners.length > 0) paths.add(owners.map(({ key }) => key).join('.'))
 }
 
 function parsed(text: string): unknown {
@@ -65,21 +78,23 @@ function parsed(text: string): unknown {
   }
 }
 
-const isObject = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
+/** The one with the most records. */
 function arrayIn(
   head: TextHead,
   paths: readonly (string | undefined)[],
 ): { source: { path?: string }; records: Tokens[] } | undefined {
-  for (const path of paths) {
-    const lines = linesOf({ bytes: rewritten(head, path), whole: head.whole })
-    const records = lines.map(recordIn).filter(record => record !== undefined)
-    if (records.length > 0 && records.length === lines.length) {
-      return { source: path === undefined ? {} : { path }, records }
-    }
-  }
-  return undefined
+  const arrays = paths.map(path => ({
+    source: path === undefined ? {} : { path },
+    records: recordsAt(head, path),
+  }))
+  const [best] = arrays.toSorted((a, b) => b.records.length - a.records.length)
+  return best && best.records.length > 0 ? best : undefined
+}
+
+function recordsAt(head: TextHead, path: string | undefined): Tokens[] {
+  const lines = linesOf({ bytes: rewritten(head, path), whole: head.whole })
+  const records = lines.map(recordIn).filter(record => record !== undefined)
+  return records.length === lines.length ? records : []
 }
 
 function rewritten({ bytes }: TextHead, path: string | undefined): Buffer {
@@ -103,7 +118,7 @@ function sampleOf(format: 'json' | 'ndjson', records: readonly Tokens[]): Sample
 function noArray(): Refusal {
   return {
     code: 'JSON_ARRAY_MISSING',
-    words: 'the document has no array of objects',
+    words: 'the document shows no array of objects within its first bytes',
     remedy: 'Give a sample with records: an array of objects, or one object a line.',
   }
 }

@@ -4,7 +4,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { lookAtFile } from '../../cli/look.ts'
 import { loadPipelines } from '../../local/pipelines.ts'
+import { isRefusal } from '../../shared/plan/refusal.ts'
+import { planRun } from '../../shared/plan.ts'
 import { millrace, type Said } from './command.ts'
 import { tempDir } from './story.ts'
 
@@ -34,16 +37,19 @@ async function written(folder: string, ...samples: string[]): Promise<Record<str
   const answer = JSON.parse(said.stdout) as { file: string; pipeline: { name: string; source: object } }
   assert.ok(existsSync(answer.file))
   const [loaded] = await loadPipelines(path.join(dir, folder))
-  assert.equal(loaded?.name, answer.pipeline.name)
-  const planned = await run(folder, 'plan', samples[0] ?? '', '--json')
-  assert.equal(planned.exitCode, 0, planned.stdout)
+  assert.ok(loaded)
+  assert.equal(loaded.name, answer.pipeline.name)
+  for (const sample of samples) {
+    const planned = await planRun('a'.repeat(24), loaded, lookAtFile(sample, `${loaded.source.prefix}sample`))
+    assert.ok(!isRefusal(planned), JSON.stringify(planned))
+  }
   return answer.pipeline.source as Record<string, unknown>
 }
 
 const log =
   '127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /a HTTP/1.0" 200 2326 "http://x/" "Mozilla/4.08"\n'
 
-describe('A pipeline for a sample', () => {
+describe('A pipeline for a sample', { concurrency: 2 }, () => {
   const samples: [what: string, content: string | Buffer, source: object][] = [
     [
       'CSV of semicolons',
