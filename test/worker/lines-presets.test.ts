@@ -239,6 +239,13 @@ test('a pattern that RE2 has no way to match is found when the pipeline is loade
   assert.doesNotThrow(pipelineOf({ pattern: '(?<a>x)', columns: { a: 'DATE' } }))
 })
 
+test('a pattern that is too large for RE2 refuses the object, and is no fault of its lines', async () => {
+  const pattern = '(?<a>(?:\\pL|\\pN|\\pS|\\pP){900})'
+  const given = await givenRun({ text: 'a\n', source: { format: 'lines', pattern } })
+  const { partition } = await worked(given)
+  assert.equal(partition?.failures?.[0]?.refusal, 'PATTERN_NOT_COMPILED')
+})
+
 test('planning knows the columns of a pattern and of a preset without reading a line', () => {
   const { source } = pipelineOf({ pattern: '(?<b>x)(y)(?P<a>z)', columns: { a: 'DATE' } })()
   assert.ok(source.format === 'lines')

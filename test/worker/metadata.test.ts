@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { givenRun, rowsOf, worked } from './given.ts'
+import { type RejectedRecord, stateKeys } from '../../shared/documents.ts'
+import { objectKeys, packed, placedObjects, planOfList, type RunObject } from '../../shared/plan/objects.ts'
+import { bgzfBlock, bgzfEnd } from './compressed-given.ts'
+import { buckets, givenRun, rejectsOf, rowsOf, runId, worked } from './given.ts'
 import { plannedAndTaken } from './planned.ts'
 
 /** Rows of all partitions, with the columns that `metadata` adds. */
@@ -106,4 +110,77 @@ test('rescued fields and places stand together', async () => {
     [1, '{"b":"2","c":"3"}', '6'],
     [4, null, '12'],
   ])
+})
+
+test('in an object of compressed blocks, the offset is that of the block that holds the byte before the record', async () => {
+  const rowsOfBlock = (block: number) =>
+    Array.from(
+      { length: 200 },
+      (_, row) => `${block},${createHash('sha256').update(`${block} ${row}`).digest('hex')}\n`,
+    )
+  const blocks = Array.from({ length: 40 }, (_, block) =>
+    bgzfBlock(Buffer.from((block === 0 ? 'block,text\n' : '') + rowsOfBlock(block).join(''))),
+  )
+  const begins = blocks.map((_, block) => Buffer.concat(blocks.slice(0, block)).length)
+  const source = { format: 'csv', header: true, columns: { block: 'INTEGER', text: 'VARCHAR' } }
+  const sql = 'SELECT block, _byte_offset FROM input'
+  const { rows, given } = await rowsRead(Buffer.concat([...blocks, bgzfEnd]), source, sql, 100_000)
+  assert.equal(given.run.layout.space, 'blocks')
+  assert.ok(given.assignments.length > 1)
+  const expected = begins.flatMap((begin, block) =>
+    Array.from({ length: 200 }, (_, row) => [block, String(row > 0 ? begin : (begins[block - 1] ?? 0))]),
+  )
+  assert.deepEqual(rows, expected)
+})
+
+test('in a run over many objects, each record and each reject names its own', async () => {
+  const texts: Record<string, string> = { 'in/a': 'n\n1\nx\n', 'in/é': 'n\n22\n', 'in/z': 'n\ny\n3\n' }
+  const source = { format: 'csv', header: true, columns: { n: 'INTEGER' }, metadata: true }
+  const sql = `SELECT n, ${place} FROM input`
+  const given = await plannedAndTaken({ content: Buffer.from('n\n1\nx\n'), source, sql, rejectedRecords: 9 })
+  const listed: RunObject[] = []
+  for (const [key, text] of Object.entries(texts)) {
+    const { bytes, etag, version } = await given.objects.write(
+      { bucket: buckets.drops, key },
+      Buffer.from(text),
+    )
+    listed.push({ key, bytes, etag, ...(version ? { version } : {}) })
+  }
+  const bytes = listed.reduce((sum, object) => sum + object.bytes, 0)
+  const list = { bucket: buckets.state, listing: 'l', objects: listed.length, bytes, pages: 1 }
+  const cuts = { partitionBytes: bytes, partitions: 1 }
+  const run = planOfList(given.run, given.run.source, list, cuts)
+  const assignments = await Array.fromAsync(
+    packed(
+      run,
+      (async function* () {
+        yield placedObjects({ objects: listed }, 0, 0)
+      })(),
+    ),
+  )
+  const documents = {
+    [stateKeys.run(runId)]: run,
+    [stateKeys.assignments(runId, 1, 0)]: { round: 1, page: 0, assignments },
+    [objectKeys.page(runId, 'l', 0)]: { objects: listed },
+    [objectKeys.index(runId, 'l')]: { pages: [{ page: 0, objects: listed.length, bytes }] },
+  }
+  for (const [key, document] of Object.entries(documents)) {
+    await given.objects.write({ bucket: buckets.state, key }, Buffer.from(JSON.stringify(document)))
+  }
+  const { partition, exitCode } = await worked(given)
+  assert.equal(exitCode, 0)
+  const version = (key: string) => listed.find(one => one.key === key)?.version
+  assert.deepEqual(await rowsOf(given), [
+    [1, 'in/a', version('in/a'), '2'],
+    [22, 'in/é', version('in/é'), '2'],
+    [3, 'in/z', version('in/z'), '4'],
+  ])
+  const rejects = (await rejectsOf(given, partition?.report?.rejectsKey)) as unknown as RejectedRecord[]
+  assert.deepEqual(
+    rejects.map(reject => [reject.key, reject.version, reject.byteOffset, reject.line, reject.raw]),
+    [
+      ['in/a', version('in/a'), 4, 2, 'x'],
+      ['in/z', version('in/z'), 2, 1, 'y'],
+    ],
+  )
 })

@@ -25,7 +25,7 @@ export function placeOf({ source }: Pick<RunDocument, 'source'>, position: Posit
 
 /**
  * `_byte_offset`: of the record's first byte in its object; of one compressed as one stream, in the decompressed
- * bytes; of one made of blocks, that of the block in which it begins.
+ * bytes; of one made of blocks, that of the block that holds the byte before it, from which on it is found.
  */
 function offsetOf({ layout }: RunDocument, { byteOffset, within }: Place): number {
   return layout.space === 'blocks' ? byteOffset : byteOffset + (within ?? 0)
