@@ -13,8 +13,9 @@ export class AvroFault extends Error {
 }
 
 const longBytesMax = 10
-/** With more bits, a number would have to be a BigInt. */
-const plainBytesMax = 7
+/** Eight bytes of which the last is below 16 have 53 bits; with more, a number would have to be a BigInt. */
+const plainBytesMax = 8
+const lastPlainByteMax = 15
 /** Items that take no bytes, such as nulls, cannot be held against the bytes there are. */
 const emptyItemsMax = 1_000_000
 
@@ -48,6 +49,7 @@ export class AvroCursor {
     let scale = 1
     for (let count = 0; count < plainBytesMax; count++) {
       const byte = this.byte()
+      if (count === plainBytesMax - 1 && byte > lastPlainByteMax) break
       value += (byte & 127) * scale
       if (byte < 128) return value % 2 === 0 ? value / 2 : -(value + 1) / 2
       scale *= 128

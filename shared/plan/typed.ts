@@ -15,7 +15,8 @@ export function typedColumns(source: Source, found: readonly Column[]): Drifted 
   const types = new Map(found.map(({ name, type }) => [name, type]))
   const declared = Object.entries(source.columns ?? {}).map(([name, type]): Column => ({ name, type }))
   const drifted = driftOf(names, declared, source.drift, name => types.get(name) ?? 'VARCHAR')
-  if (isRefusal(drifted)) return drifted
+  if (isRefusal(drifted))
+    return { ...drifted, words: drifted.words.replace(/^the header/, "the file's schema") }
   return typesDiffer(declared, name => types.get(name)) ?? drifted
 }
 

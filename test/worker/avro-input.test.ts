@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { describe, it } from 'node:test'
 import { deflateRawSync } from 'node:zlib'
 import { DuckDBInstance } from '@duckdb/node-api'
+import { AvroCursor } from '../../shared/avro/cursor.ts'
 import type { PartitionRecord } from '../../shared/records.ts'
 import { miscuts } from '../../shared/tiling.ts'
 import { dateText, timestampText } from '../../worker/avro/time.ts'
@@ -186,6 +187,20 @@ describe('the text of an Avro value', () => {
       [{ type: 'fixed', name: 'F', size: 2 }, Buffer.of(255, 0), '/wA='],
     ]
     for (const [type, value, expected] of cases) assert.equal(await textOf(type, value), expected)
+  })
+})
+
+describe('an Avro long', () => {
+  it('is the number that was written, however many bits it has', () => {
+    for (let bits = 0n; bits < 63n; bits++) {
+      for (const value of [2n ** bits, 2n ** bits - 1n, -(2n ** bits), -(2n ** bits) - 1n]) {
+        assert.equal(String(new AvroCursor(long(value)).long()), String(value))
+      }
+    }
+  })
+
+  it('cannot be more than ten bytes long', () => {
+    assert.throws(() => new AvroCursor(Buffer.alloc(11, 255)).long(), /a number has no end/)
   })
 })
 

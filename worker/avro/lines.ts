@@ -24,16 +24,13 @@ export interface Lines {
 export function lineWriter(schema: readonly AvroField[], fields: readonly string[]) {
   const parts = schema.map(field => ({ ...decoderOf(field), taken: fields.includes(field.name) }))
   const behind = fields.length === 1 ? `${delimiter}1\n` : '\n'
-  return (cursor: AvroCursor): Buffer => {
+  return (cursor: AvroCursor): string => {
     const texts: string[] = []
     for (const { decode, isText, taken } of parts) {
       const text = decode(cursor)
       if (taken) texts.push(text === undefined ? '' : isText ? quotedText(text) : text)
     }
-    const line = Buffer.from(texts.join(delimiter) + behind)
-    if (!cursor.garbled) return line
-    cursor.garbled = false
-    return Buffer.concat([line.subarray(0, -1), Buffer.of(notUtf8, line.at(-1) ?? 0)])
+    return texts.join(delimiter) + behind
   }
 }
 
@@ -50,24 +47,49 @@ function quotedText(text: string): string {
 export function* linesOf(
   data: Buffer,
   records: number,
-  writeLine: (cursor: AvroCursor) => Buffer,
+  writeLine: (cursor: AvroCursor) => string,
 ): Generator<Lines> {
   const cursor = new AvroCursor(data)
-  let parts: Buffer[] = []
-  let lines: Omit<Lines, 'bytes'> = { begins: [], withins: [] }
-  let length = 0
+  let part = new Part()
   for (let record = 0; record < records; record++) {
-    lines.begins.push(length)
-    lines.withins.push(cursor.at)
-    const line = writeLine(cursor)
-    parts.push(line)
-    length += line.length
-    if (length < textLengthMax) continue
-    yield { ...lines, bytes: Buffer.concat(parts, length) }
-    parts = []
-    lines = { begins: [], withins: [] }
-    length = 0
+    const within = cursor.at
+    part.add(within, writeLine(cursor), cursor.garbled)
+    cursor.garbled = false
+    if (part.length < textLengthMax) continue
+    yield part.lines()
+    part = new Part()
   }
   if (cursor.at < data.length) throw cursor.fault('the block goes on behind its last record')
-  if (length > 0) yield { ...lines, bytes: Buffer.concat(parts, length) }
+  if (part.length > 0) yield part.lines()
+}
+
+class Part {
+  length = 0
+  readonly #begins: number[] = []
+  readonly #withins: number[] = []
+  readonly #parts: Buffer[] = []
+  #text = ''
+
+  add(within: number, line: string, garbled: boolean): void {
+    this.#begins.push(this.length)
+    this.#withins.push(within)
+    this.length += Buffer.byteLength(line)
+    this.#text += line
+    if (!garbled) return
+    this.#text = this.#text.slice(0, -1)
+    this.#parts.push(this.#take(), Buffer.of(notUtf8))
+    this.#text = '\n'
+    this.length++
+  }
+
+  lines(): Lines {
+    this.#parts.push(this.#take())
+    return { bytes: Buffer.concat(this.#parts), begins: this.#begins, withins: this.#withins }
+  }
+
+  #take(): Buffer {
+    const bytes = Buffer.from(this.#text)
+    this.#text = ''
+    return bytes
+  }
 }

@@ -57,5 +57,6 @@ function split(count: number | bigint, perSecond: number): { seconds: number; re
 }
 
 function padded(value: number, digits: number): string {
+  if (digits === 2) return value < 10 ? `0${value}` : String(value)
   return String(value).padStart(digits, '0')
 }
