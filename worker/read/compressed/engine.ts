@@ -4,6 +4,9 @@ import type { InflateRaw, ZstdDecompress } from 'node:zlib'
 
 export type Engine = (InflateRaw | ZstdDecompress) & Transform
 
+/** What an engine hands out at a time; a chunk of input can make thousands of times as much. */
+export const outputChunkBytes = 128 * 1024
+
 /** Gives the engine one piece after the other, each when the one before is used up. */
 export interface Feed {
   /** undefined: that was all. */

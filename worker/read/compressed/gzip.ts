@@ -6,7 +6,7 @@ import {
   gzipHeaderBytesMax,
   gzipTrailerBytes,
 } from '../../../shared/compression/gzip.ts'
-import { type Engine, through } from './engine.ts'
+import { type Engine, outputChunkBytes, through } from './engine.ts'
 import { streamFault, truncated } from './faults.ts'
 import type { Input } from './input.ts'
 import type { Piece } from './streams.ts'
@@ -45,7 +45,11 @@ async function headerOf(input: Input, members: number): Promise<GzipHeader> {
 function noMember(at: number, members: number): Error {
   return members === 0
     ? streamFault('COMPRESSION_DIFFERS', `No gzip member begins at byte ${at}`)
-    : streamFault('TRAILING_BYTES', `What follows the last gzip member at byte ${at} is no gzip`)
+    : trailing(at)
+}
+
+function trailing(at: number): Error {
+  return streamFault('TRAILING_BYTES', `What follows the last gzip member at byte ${at} is no gzip`)
 }
 
 /** Answers how many bytes its content has. */
@@ -84,8 +88,6 @@ async function* inflated(input: Input, at: number, sum: { bytes: number }): Asyn
   input.unread(last.subarray(last.length - (input.at - from - engine.bytesWritten)))
 }
 
-export const outputChunkBytes = 128 * 1024
-
 function inflateFault(error: unknown, at: number, stand: number, bytes: number): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (code === 'Z_BUF_ERROR') return truncated('A gzip member', stand, error)
@@ -99,9 +101,7 @@ async function isPadding(input: Input): Promise<boolean> {
   if ((await input.peek(1))[0] !== 0) return false
   const { at } = input
   for (let bytes = await input.next(); bytes !== undefined; bytes = await input.next()) {
-    if (bytes.some(byte => byte !== 0)) {
-      throw streamFault('TRAILING_BYTES', `What follows the last gzip member at byte ${at} is no gzip`)
-    }
+    if (bytes.some(byte => byte !== 0)) throw trailing(at)
   }
   return true
 }

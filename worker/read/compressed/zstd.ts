@@ -9,9 +9,8 @@ import {
   zstdHeader,
   zstdHeaderBytesMax,
 } from '../../../shared/compression/zstd.ts'
-import { type Engine, through } from './engine.ts'
+import { type Engine, outputChunkBytes, through } from './engine.ts'
 import { refused, streamFault, truncated } from './faults.ts'
-import { outputChunkBytes } from './gzip.ts'
 import type { Input } from './input.ts'
 import type { Piece } from './streams.ts'
 
@@ -96,7 +95,7 @@ async function exactly(input: Input, bytes: number): Promise<Buffer> {
 
 function zstdFault(error: unknown, at: number, stand: number, content: number): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  if (!code.startsWith('Z')) return error
+  if (!code.startsWith('Z') || code === 'ZSTD_error_memory_allocation') return error
   const place = `The zstd frame at byte ${at} is damaged before byte ${stand}`
   return streamFault('STREAM_CORRUPT', `${place}, byte ${content} of its content`, error)
 }
