@@ -1,5 +1,6 @@
 /** Columns of `input` beside those of the file, and the names of what the spool keeps for them. Pure. */
 import type { Column } from './documents.ts'
+import type { Format } from './layout.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { Refusal } from './plan/refusal.ts'
 
@@ -22,6 +23,11 @@ export const offsetColumn = `${ownPrefix}offset`
 export const filenameColumn = `${ownPrefix}filename`
 export const versionColumn = `${ownPrefix}version`
 
+/** Its records are JSON objects. */
+export function isJson({ format }: { format: Format }): boolean {
+  return format === 'ndjson' || format === 'json'
+}
+
 /** Where a record has fields that no column names, they are kept here; absent: they are dropped. */
 export function rescuedColumn(source: Pipeline['source']): string | undefined {
   return 'rescued' in source ? source.rescued : undefined
@@ -30,18 +36,17 @@ export function rescuedColumn(source: Pipeline['source']): string | undefined {
 /** In the order in which they follow the columns of the file. */
 export function addedColumns(source: Pipeline['source']): Column[] {
   const rescued = rescuedColumn(source)
-  const isJson = source.format === 'ndjson' || source.format === 'json'
   return [
     ...(rescued === undefined ? [] : [{ name: rescued, type: 'JSON' }]),
-    ...(isJson ? [{ name: wholeObjectColumn, type: 'JSON' }] : []),
+    ...(isJson(source) ? [{ name: wholeObjectColumn, type: 'JSON' }] : []),
     ...(source.metadata ? metadataColumns : []),
   ]
 }
 
 /** All that a SELECT over `input` sees. */
 export function inputColumns(source: Pipeline['source'], columns: readonly Column[]): Column[] {
-  const added = addedColumns(source)
-  return [...columns.filter(({ name }) => name !== wholeObjectColumn || added.length === 0), ...added]
+  const own = columns.filter(({ name }) => !isJson(source) || name !== wholeObjectColumn)
+  return [...own, ...addedColumns(source)]
 }
 
 /** A column of the file must not have the name of one that is added to it (case is ignored, as in SQL). */
@@ -51,7 +56,7 @@ export function refuseTakenNames(
   fields: readonly string[] = [],
 ): Refusal | undefined {
   const added = new Set(addedColumns(source).map(({ name }) => name.toLowerCase()))
-  if (source.format === 'ndjson' || source.format === 'json') added.delete(wholeObjectColumn)
+  if (isJson(source)) added.delete(wholeObjectColumn)
   const names = [...columns.map(({ name }) => name), ...fields].map(name => name.toLowerCase())
   const taken = names.find(name => added.has(name) || name.startsWith(ownPrefix))
   if (taken === undefined) return undefined

@@ -20,6 +20,8 @@ export interface CertifiedPartition {
   recordsWritten: number
   outputs: OutputObject[]
   rejectsKey?: string
+  /** Of text: that begin in the range, so the lines of rejected records can be counted on. */
+  lines?: number
   /** What went wrong before it succeeded. */
   failures: { round: number; code: string; reason: string }[]
 }

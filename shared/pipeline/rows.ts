@@ -1,9 +1,10 @@
 /** What is wrong with what a pipeline says of the columns of its rows. Pure. */
-import { metadataColumns, ownPrefix, wholeObjectColumn } from '../added-columns.ts'
+import { isJson, metadataColumns, ownPrefix, wholeObjectColumn } from '../added-columns.ts'
+import type { Format } from '../layout.ts'
 import { linesFault } from '../line-patterns.ts'
 
 interface Source {
-  format: string
+  format: Format
   metadata: boolean
   columns?: Record<string, string> | undefined
   fields?: { name: string }[] | undefined
@@ -42,13 +43,13 @@ function nameFaults(source: Source): RowFault[] {
   ]
 }
 
-function rescuedFault({ rescued, metadata, format }: Source, folded: ReadonlySet<string>): RowFault[] {
+function rescuedFault(source: Source, folded: ReadonlySet<string>): RowFault[] {
+  const { rescued, metadata } = source
   if (rescued === undefined) return []
   const title = rescued.toLowerCase()
-  const isJson = format === 'ndjson' || format === 'json'
   const added = [
     ...(metadata ? metadataColumns.map(({ name }) => name) : []),
-    isJson ? wholeObjectColumn : '',
+    isJson(source) ? wholeObjectColumn : '',
   ]
   if (!folded.has(title) && !added.includes(title) && !title.startsWith(ownPrefix)) return []
   return [{ key: 'rescued', fault: `names a column ${rescued} that is there already, or kept for Millrace` }]

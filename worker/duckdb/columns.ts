@@ -2,6 +2,7 @@
 import {
   addedColumns,
   filenameColumn,
+  isJson,
   metadataColumns,
   offsetColumn,
   ownPrefix,
@@ -35,11 +36,11 @@ export function plannedColumns(run: Run, spooled: readonly string[], match?: Lin
   const inSpool = fieldOf(spooled)
   const field: Field = name => match?.text(name) ?? inSpool(name)
   const { source } = run.pipeline
-  const isJson = source.format === 'ndjson' || source.format === 'json'
+  const json = isJson(source)
   const columns = source.format === 'lines' ? linesColumns(source) : run.columns
   const own = columns
-    .filter(({ name }) => !isJson || name !== wholeObjectColumn)
-    .map(column => fromFile(column, field(column.name), isJson))
+    .filter(({ name }) => !json || name !== wholeObjectColumn)
+    .map(column => fromFile(column, field(column.name), json))
   return [...own, ...addedColumns(source).map(column => added(column, run, spooled, field))]
 }
 
@@ -49,9 +50,9 @@ function fieldOf(spooled: readonly string[]): Field {
 }
 
 /** A column that the file lacks is NULL. */
-function fromFile(column: Column, field: string | undefined, isJson: boolean): Planned {
+function fromFile(column: Column, field: string | undefined, json: boolean): Planned {
   if (field === undefined) return { ...column, text: nothing, kind: 'true' }
-  if (isJson) return fromJson(column, field)
+  if (json) return fromJson(column, field)
   return { ...column, text: field, kind: column.type === 'JSON' ? isStrictJson(field) : 'true' }
 }
 
