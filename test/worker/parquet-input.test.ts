@@ -246,4 +246,23 @@ describe('a file that is no sound Parquet', () => {
     assert.equal(failure?.refusal, 'PARQUET_CORRUPT')
     assert.match(failure?.reason ?? '', /corrupt in row groups \[0, 3\), from byte 4 on/)
   })
+
+  for (const version of [1, 2]) {
+    it(`cannot have a page that is not what its checksum says (pages of version ${version})`, async () => {
+      const content = await readFile(new URL(`fixtures/checksums-v${version}.parquet`, import.meta.url))
+      const sound = await plannedAndTaken(parquet(content))
+      const { log } = await worked(sound)
+      assert.ok(Number(log.find(({ message }) => message === 'read')?.pagesChecked) > 4)
+      assert.deepEqual(await rowsOf(sound), await seenByDuckDb(content))
+      const at = content.indexOf(Buffer.from(new Int32Array([303, 304]).buffer))
+      content[at] = 1
+      // DuckDB by itself sees another value, and nothing wrong.
+      assert.equal((await seenByDuckDb(content)).length, 400)
+      const changed = await plannedAndTaken(parquet(content))
+      assert.equal((await worked(changed)).exitCode, 65)
+      const failure = (await partitionOf(changed, 0))?.failures?.[0]
+      assert.equal(failure?.refusal, 'PARQUET_CORRUPT')
+      assert.match(failure?.reason ?? '', /page at byte \d+, in column chunk 0 of row group 1/)
+    })
+  }
 })

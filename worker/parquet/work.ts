@@ -13,6 +13,7 @@ import type { WrittenFile } from '../duckdb/write.ts'
 import { collected, segment } from '../read/bytes.ts'
 import { Rejects } from '../read/rejects.ts'
 import { fetchGroups } from './fetch.ts'
+import { checkPages } from './pages.ts'
 import { ParquetTable } from './table.ts'
 
 /** Errors: BAD_INPUT (refusal PARQUET_CORRUPT; or more rejects than tolerated), and those of `work`. */
@@ -22,10 +23,12 @@ export async function workParquet(attempt: Attempt): Promise<Report> {
   const file = await footerOf(attempt)
   const found = columnsOf(file.footer.schema) ?? []
   const local = join(scratch.dir, 'input.parquet')
-  const fetched = await fetchGroups(attempt, file, leavesOf(takenOf(found, run.columns)), local)
+  const leaves = leavesOf(takenOf(found, run.columns))
+  const fetched = await fetchGroups(attempt, file, leaves, local)
   const groups = file.footer.groups.slice(assignment.start, assignment.end)
+  const pagesChecked = checkPages(local, groups, assignment.start, leaves)
   const recordsRead = groups.reduce((sum, { records }) => sum + records, 0)
-  log.info('read', { records: recordsRead, ...fetched, ms: attempt.elapsedMs() - began })
+  log.info('read', { records: recordsRead, ...fetched, pagesChecked, ms: attempt.elapsedMs() - began })
   const rejects = new Rejects(scratch.rejects, assignment.partition, run)
   const files =
     recordsRead === 0 ? [] : await working(attempt, { local, found, groups, recordsRead }, rejects)
