@@ -38,9 +38,21 @@ export function sourceBytesOf(utf8: Uint8Array, begin: number, end: number, enco
   let count = 0
   for (let at = begin; at < end; at++) {
     const byte = utf8[at] ?? 0
-    if ((byte & 0xc0) !== 0x80) count += byte < 0xf0 || unit === 1 ? unit : byte < 0xf8 ? 4 : 1
+    if ((byte & 0xc0) !== 0x80) count += sourceBytesAt(byte, unit)
   }
   return count
+}
+
+/** The same of one character that begins with `lead`; not of UTF-8 as it came. */
+export function sourceBytesAt(lead: number, unitBytes: 1 | 2): number {
+  if (unitBytes === 1 || lead >= 0xf8) return 1
+  return lead < 0xf0 ? 2 : 4
+}
+
+/** How long that character is in what we made of it. */
+export function utf8BytesAt(lead: number): number {
+  if (lead < 0x80) return 1
+  return lead < 0xe0 || lead >= 0xf8 ? 2 : lead < 0xf0 ? 3 : 4
 }
 
 /** Takes the source's bytes piece by piece, cut anywhere, and gives whole characters. */

@@ -1,5 +1,4 @@
 /** Records whose fields stand at fixed places, counted in characters. Pure. */
-import type { Column } from './documents.ts'
 import type { Pipeline } from './pipeline.ts'
 
 type Source = Pipeline['source']
@@ -20,10 +19,6 @@ export function fixedFields({ fields }: Pick<FixedSource, 'fields'>): FixedField
     behind = begin + width
     return { name, begin, end: behind }
   })
-}
-
-export function fixedColumns({ fields }: Pick<FixedSource, 'fields'>): Column[] {
-  return fields.map(({ name, type }) => ({ name, type }))
 }
 
 /** Records of so many bytes each with nothing between them; `undefined`: they end in some other way. */

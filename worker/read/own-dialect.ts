@@ -14,6 +14,13 @@ export function spoolField(bytes: Buffer, begin: number, end: number, spool: Spo
   else spool.quoted(bytes.toString('utf8', begin, end))
 }
 
+/** The same for a text: as it is to stand in the spool. */
+export function fieldText(value: string): string {
+  if (value !== '' && !hasSpecial(value)) return value
+  const { quote } = ownDialect
+  return quote + value.replaceAll(quote, quote + quote) + quote
+}
+
 function isPlain(bytes: Buffer, begin: number, end: number): boolean {
   for (let at = begin; at < end; at++) {
     const byte = bytes[at] ?? 0

@@ -1,6 +1,6 @@
 /** Where records of a fixed number of bytes begin and end: at multiples of it, whatever stands there. */
 import { CsvFault } from '../../shared/csv-fault.ts'
-import { sourceBytesOf, unitBytesOf } from '../../shared/encoding.ts'
+import { sourceBytesAt, unitBytesOf, utf8BytesAt } from '../../shared/encoding.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { Encoding } from '../../shared/layout.ts'
 import type { OnLine, ScannedLine } from '../../shared/scanned-line.ts'
@@ -45,12 +45,15 @@ export class RecordScanner implements Scanner {
       this.#bytesLeft -= taken
       return from + taken
     }
+    const unitBytes = unitBytesOf(this.#encoding)
+    let left = this.#bytesLeft
     let at = from
-    while (at < to && this.#bytesLeft > 0) {
-      const next = characterEnd(bytes, at, to)
-      this.#bytesLeft -= sourceBytesOf(bytes, at, next, this.#encoding)
-      at = next
+    while (at < to && left > 0) {
+      const lead = bytes[at] ?? 0
+      left -= sourceBytesAt(lead, unitBytes)
+      at += utf8BytesAt(lead)
     }
+    this.#bytesLeft = left
     // Invalid UTF-8 is a reject of its record, but half a pair would be one of both its neighbours, and move the cut.
     if (this.#bytesLeft < 0) throw splitCharacter(this.#recordBytes, this.#encoding)
     return at
@@ -61,12 +64,6 @@ export class RecordScanner implements Scanner {
     this.#line.contentEnd = end
     return onLine(this.#line)
   }
-}
-
-function characterEnd(bytes: Uint8Array, begin: number, to: number): number {
-  let at = begin + 1
-  while (at < to && ((bytes[at] ?? 0) & 0xc0) === 0x80) at++
-  return at
 }
 
 function splitCharacter(recordBytes: number, encoding: Encoding): MillraceError {

@@ -2,23 +2,21 @@
  * Fields at fixed places. Spaces around a value are padding; a field of nothing else is NULL.
  * A line may end within its last field, whose padding was cut off, and may be padded behind it.
  */
-import { isAscii } from 'node:buffer'
 import { sourceBytesOf } from '../../../shared/encoding.ts'
 import { type FixedField, type FixedSource, fixedFields } from '../../../shared/fixed.ts'
 import type { Encoding } from '../../../shared/layout.ts'
 import type { RecordFormat } from '../format.ts'
 import { LineScanner } from '../lines.ts'
-import { ownDialect, spoolField } from '../own-dialect.ts'
+import { fieldText, ownDialect } from '../own-dialect.ts'
 import { RecordScanner } from '../record-scanner.ts'
 import type { Spool } from '../spool.ts'
 import type { Unit } from '../units.ts'
 
-const space = 32
-const delimiter = ownDialect.delimiter.charCodeAt(0)
-
 export function fixedFormat(source: FixedSource, encoding: Encoding): RecordFormat {
   const fields = fixedFields(source)
   const { recordBytes } = source
+  /** Of the record that `fault` was asked about last. */
+  let characters: Characters = ''
   const shape: Shape = {
     recordBytes,
     shortest: Math.max(...fields.map(({ begin, end }) => (recordBytes === undefined ? begin + 1 : end))),
@@ -30,8 +28,13 @@ export function fixedFormat(source: FixedSource, encoding: Encoding): RecordForm
     guesses: false,
     blankIsRecord: false,
     scanner: () => (recordBytes === undefined ? new LineScanner() : new RecordScanner(recordBytes, encoding)),
-    fault: unit => unit.window.textFault(unit.begin, unit.line.contentEnd) ?? lengthFault(unit, shape),
-    spool: (unit, spool) => spoolRecord(unit, fields, spool),
+    fault: unit => {
+      const fault = unit.window.textFault(unit.begin, unit.line.contentEnd)
+      if (fault !== undefined) return fault
+      characters = charactersOf(unit)
+      return lengthFault(unit, characters, shape)
+    },
+    spool: (_unit, spool) => spoolRecord(characters, fields, spool),
   }
 }
 
@@ -42,51 +45,48 @@ interface Shape {
   longest: number
 }
 
-function lengthFault(unit: Unit, { recordBytes, shortest, longest }: Shape): string | undefined {
+function lengthFault(unit: Unit, text: Characters, shape: Shape): string | undefined {
+  const { recordBytes, shortest, longest } = shape
   if (recordBytes !== undefined) {
     const { window, begin, line } = unit
     const bytes = sourceBytesOf(window.bytes, begin, line.contentEnd, window.encoding)
     if (bytes < recordBytes) return `The last record has ${bytes} bytes where records have ${recordBytes}.`
   }
-  const text = charactersOf(unit)
   const { length } = text
   if (length < shortest) return `The record has ${length} characters where its fields need ${longest}.`
   if (recordBytes !== undefined || length <= longest || isPadding(text.slice(longest))) return undefined
   return `The record has ${length} characters where its fields end at ${longest}.`
 }
 
-/** Of ASCII, the text itself: a character each. */
-function charactersOf({ window: { bytes }, begin, line }: Unit): string | string[] {
+/** Of ASCII the text itself; else each for itself, because some are two units of the text. */
+type Characters = string | string[]
+
+function charactersOf({ window: { bytes }, begin, line }: Unit): Characters {
   const text = bytes.toString('utf8', begin, line.contentEnd)
   return text.length === line.contentEnd - begin ? text : Array.from(text)
 }
 
-function isPadding(rest: string | string[]): boolean {
+function isPadding(rest: Characters): boolean {
   for (const character of rest) if (character !== ' ') return false
   return true
 }
 
-function spoolRecord(unit: Unit, fields: FixedField[], spool: Spool): void {
-  const { window, begin, line } = unit
-  const ascii = isAscii(window.bytes.subarray(begin, line.contentEnd))
-  const characters = ascii ? [] : charactersOf(unit)
-  fields.forEach((field, at) => {
-    if (at > 0) spool.byte(delimiter)
-    if (ascii)
-      spoolAscii(window.bytes, begin + field.begin, Math.min(begin + field.end, line.contentEnd), spool)
-    else spoolText(characters.slice(field.begin, field.end), spool)
-  })
+function spoolRecord(characters: Characters, fields: readonly FixedField[], spool: Spool): void {
+  const bytes = Buffer.from(fields.map(field => fieldOf(characters, field)).join(ownDialect.delimiter))
+  spool.copy(bytes, 0, bytes.length)
 }
 
-function spoolAscii(bytes: Buffer, from: number, to: number, spool: Spool): void {
-  let begin = from
-  let end = to
-  while (begin < end && bytes[begin] === space) begin++
-  while (end > begin && bytes[end - 1] === space) end--
-  if (end > begin) spoolField(bytes, begin, end, spool)
+/** As it is to stand in the spool. */
+function fieldOf(characters: Characters, { begin, end }: FixedField): string {
+  const padded = characters.slice(begin, end)
+  const value = withoutPadding(typeof padded === 'string' ? padded : padded.join(''))
+  return value === '' ? '' : fieldText(value)
 }
 
-function spoolText(characters: string | string[], spool: Spool): void {
-  const text = (typeof characters === 'string' ? characters : characters.join('')).replace(/^ +| +$/g, '')
-  if (text !== '') spool.quoted(text)
+function withoutPadding(text: string): string {
+  let begin = 0
+  let end = text.length
+  while (begin < end && text[begin] === ' ') begin++
+  while (end > begin && text[end - 1] === ' ') end--
+  return text.slice(begin, end)
 }
