@@ -72,34 +72,34 @@ export class JsonArray {
     }
     if (this.#offset + at < 3 && byte === token.byteOrderMark[this.#offset + at]) return at + 1
     const expected = this.#expected
-    if (token.closable.has(expected) && byte === token.closers[this.#isObject[this.#depth] ?? 0])
-      return this.#close(at)
-    if (expected === 'a value' || expected === 'a value or ]') return this.#begin(byte, at)
-    if (expected === 'a key' || expected === 'a key or }') return this.#beginKey(byte, at)
-    if (expected === 'a colon' && byte === token.colon) {
-      this.#expected = 'a value'
-    } else if (expected === 'a comma or the end' && byte === token.comma) {
-      this.#expected = this.#isObject[this.#depth] === 1 ? 'a key' : 'a value'
-    } else throw this.#unexpected(byte, at)
+    const inObject = this.#isObject[this.#depth] === 1
+    const closer = inObject ? token.closeBrace : token.closeBracket
+    if (byte === token.comma && expected === 'a comma or the end') {
+      this.#expected = inObject ? 'a key' : 'a value'
+    } else if (byte === token.colon && expected === 'a colon') this.#expected = 'a value'
+    else if (byte === closer && token.mayClose(expected)) this.#close(at)
+    else if (expected === 'a value' || expected === 'a value or ]') this.#begin(byte, at)
+    else if (expected === 'a key' || expected === 'a key or }') this.#beginKey(byte, at)
+    else throw this.#unexpected(byte, at)
     return at + 1
   }
 
-  #begin(byte: number, at: number): number {
+  #begin(byte: number, at: number): void {
     const opens = byte === token.openBrace || byte === token.openBracket
     if (!opens && byte !== token.quote && !token.beginsScalar(byte)) throw this.#unexpected(byte, at)
     const isArray = this.#onPath && this.#path.enters(byte, this.#where(at))
     this.#onPath = false
     if (this.#arrayDepth !== 0 && this.#depth === this.#arrayDepth) {
       this.#inElement = true
-      this.#out.fill(token.lineFeed, this.#blankedTo, at)
+      // A few bytes as a rule, for which `fill` would be slow.
+      for (let blank = this.#blankedTo; blank < at; blank++) this.#out[blank] = token.lineFeed
     }
     if (opens) return this.#open(byte, at, isArray)
     this.#within = byte === token.quote ? 'string' : 'scalar'
     this.#text = byte === token.quote || this.#inElement ? undefined : [byte]
-    return at + 1
   }
 
-  #open(byte: number, at: number, isArray: boolean): number {
+  #open(byte: number, at: number, isArray: boolean): void {
     if (this.#depth === token.depthMax) {
       throw token.refused(
         'JSON_TOO_DEEP',
@@ -111,27 +111,25 @@ export class JsonArray {
     this.#isObject[this.#depth] = byte === token.openBrace ? 1 : 0
     this.#expected = byte === token.openBrace ? 'a key or }' : 'a value or ]'
     if (isArray) this.#arrayDepth = this.#depth
-    return at + 1
   }
 
-  #close(at: number): number {
+  #close(at: number): void {
     if (this.#depth === this.#arrayDepth) this.#arrayDepth = 0
     if (this.#depth === this.#path.depth) this.#path.leaves(this.#where(at))
     this.#depth--
     this.#valueEnds(at + 1)
-    return at + 1
   }
 
-  #beginKey(byte: number, at: number): number {
+  #beginKey(byte: number, at: number): void {
     if (byte !== token.quote) throw this.#unexpected(byte, at)
     this.#isKey = true
     this.#within = 'string'
     this.#text = this.#depth === this.#path.depth ? [] : undefined
-    return at + 1
   }
 
   #string(chunk: Buffer, from: number): number {
-    for (let at = from; at < chunk.length; at++) {
+    const skips = this.#inElement && !this.#escaped
+    for (let at = skips ? token.plainEnd(chunk, from) : from; at < chunk.length; at++) {
       const byte = chunk[at] ?? 0
       if (
         byte < token.space &&

@@ -17,9 +17,6 @@ export const byteOrderMark = [0xef, 0xbb, 0xbf]
 /** Deeper nesting is refused. */
 export const depthMax = 1000
 
-/** Of an array, and of an object. */
-export const closers = [closeBracket, closeBrace]
-
 /** What may stand next, in words for people. */
 export type Expected =
   | 'a value'
@@ -29,8 +26,19 @@ export type Expected =
   | 'a colon'
   | 'a comma or the end'
   | 'nothing'
-/** Where the container may end instead. */
-export const closable: ReadonlySet<Expected> = new Set(['a value or ]', 'a key or }', 'a comma or the end'])
+/** May the container end instead? */
+export const mayClose = (expected: Expected): boolean =>
+  expected === 'a comma or the end' || expected === 'a value or ]' || expected === 'a key or }'
+
+/** Where in a string something other than plain characters stands. */
+export function plainEnd(bytes: Buffer, from: number): number {
+  let at = from
+  for (; at < bytes.length; at++) {
+    const byte = bytes[at] ?? 0
+    if (byte === quote || byte === backslash || byte < space) return at
+  }
+  return at
+}
 
 export const isSpace = (byte: number): boolean =>
   byte === space || byte === lineFeed || byte === carriageReturn || byte === 9
