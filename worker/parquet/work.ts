@@ -98,9 +98,13 @@ function offsetOf(group: RowGroup | undefined): number {
   return (group?.chunks ?? []).reduce((least, { start }) => Math.min(least, start), Number.MAX_SAFE_INTEGER)
 }
 
+/** What DuckDB says of the disk to which it spills, not of the file. */
+const diskFull = /No space left/
+
 function corrupt({ assignment }: Attempt, { groups }: Local) {
   return (error: unknown): never => {
     if (!isError(error, 'BAD_INPUT')) throw error
+    if (diskFull.test(error.message)) throw new MillraceError('WORK_FAILED', error.message, { cause: error })
     const { start, end } = assignment
     const place = `row groups [${start}, ${end}), from byte ${offsetOf(groups[0])} on`
     throw new MillraceError('BAD_INPUT', `The Parquet file is corrupt in ${place}: ${error.message}`, {
