@@ -94,9 +94,9 @@ export class JsonArray {
       // A few bytes as a rule, for which `fill` would be slow.
       for (let blank = this.#blankedTo; blank < at; blank++) this.#out[blank] = token.lineFeed
     }
-    if (opens) return this.#open(byte, at, isArray)
-    this.#within = byte === token.quote ? 'string' : 'scalar'
-    this.#text = byte === token.quote || this.#inElement ? undefined : [byte]
+    if (opens) this.#open(byte, at, isArray)
+    else this.#within = byte === token.quote ? 'string' : 'scalar'
+    this.#text = this.#within === 'scalar' && !this.#inElement ? [byte] : undefined
   }
 
   #open(byte: number, at: number, isArray: boolean): void {

@@ -52,7 +52,10 @@ async function dropped(
   const run: RunDocument = {
     ...planned,
     layout: { ...planned.layout, space: 'pieces' },
-    ...{ dataStart: 0, dataEnd: bytes, partitionBytes, partitions: 0 },
+    dataStart: 0,
+    dataEnd: bytes,
+    partitionBytes,
+    partitions: 0,
   }
   assert.ok(splitsFirst(run))
   return { objects, run }
