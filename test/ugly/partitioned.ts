@@ -5,16 +5,20 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { parse } from 'csv-parse/sync'
 import type { Assignment, RunDocument } from '../../shared/documents.ts'
+import { createMemoryObjects } from '../../shared/memory/objects.ts'
 import { isRefusal, type Refusal } from '../../shared/plan/refusal.ts'
+import { planPieces, splitsFirst } from '../../shared/plan/split.ts'
 import { cut, headBytesMax, planRun } from '../../shared/plan.ts'
 import type { Objects } from '../../shared/ports.ts'
 import type { PartitionRecord, SourceRange } from '../../shared/records.ts'
 import { miscuts } from '../../shared/tiling.ts'
 import { PartitionState } from '../../shared/vocabulary.ts'
+import { createLog } from '../../worker/log.ts'
 import { formatOf } from '../../worker/read/format.ts'
 import { isGuessed, provenStart, readPartition } from '../../worker/read/partition.ts'
 import { Rejects } from '../../worker/read/rejects.ts'
 import { Spool } from '../../worker/read/spool.ts'
+import { split } from '../../worker/split/split.ts'
 import type { UglyInput } from './inputs.ts'
 
 /** A field that is empty and not quoted is `null`. */
@@ -61,11 +65,28 @@ export async function readPartitioned(
   if (isRefusal(run)) return run
   const dir = mkdtempSync(join(tmpdir(), 'millrace-ugly-'))
   try {
-    return await workRounds(dir, run, objectsOf(input.content, chunkBytes))
+    const source = objectsOf(input.content, chunkBytes)
+    if (!splitsFirst(run)) return await workRounds(dir, run, source)
+    const cutUp = await splitUp(run, source)
+    return isRefusal(cutUp.run) ? cutUp.run : await workRounds(dir, cutUp.run, cutUp.objects)
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }
 }
+
+/** As the split stage does, with the pieces in memory. */
+async function splitUp(run: RunDocument, source: Objects) {
+  const state = createMemoryObjects({ versioned: false })
+  const read: Objects['read'] = (ref, options) =>
+    ref.bucket === buckets.state ? state.read(ref, options) : source.read(ref, options)
+  const objects = { ...state, read }
+  const report = await split({ objects, buckets, run, log: silent, elapsedMs: () => 0, signal: undefined })
+  if (report.split === undefined) throw new Error('nothing was split')
+  return { run: planPieces(run, report.split, buckets.state), objects }
+}
+
+const buckets = { state: 'state', output: 'output' }
+const silent = createLog({ now: () => 0, sleep: async () => {}, random: () => 0 }, () => undefined)
 
 interface Worked {
   range?: SourceRange

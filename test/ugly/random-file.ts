@@ -12,7 +12,7 @@ export interface RandomFile {
 /** From 0 up to 1. */
 export type Chance = () => number
 
-const delimiters = [',', ',', ';', '\t', '|', '||', '¦', '\x01', '::']
+const delimiters = [',', ',', ';', '\t', '|', '||', '¦', '\x01', '~~']
 /** What looks like the end of a field, a record or a quote, and is not. */
 const snippets = [
   'a',

@@ -7,11 +7,13 @@ import { serialRows } from './serial.ts'
 
 /** Every partition size of a small input would be thousands of partitions: these, and the whole. */
 const sizes = [1, 2, 3, 5, 8, 13, 29, 64, 200, 1000]
-/** So that an input of 20 KB in partitions of a byte does not take a minute. */
-const partitionsMax = 700
+/** Each partition may look at all that follows it: so many bytes in all are looked at in good time. */
+const bytesLookedAtMax = 4_000_000
 
 function sizesOf({ content }: UglyInput): number[] {
-  const fine = sizes.filter(bytes => content.length / bytes <= partitionsMax && bytes < content.length)
+  const fine = sizes.filter(
+    bytes => bytes < content.length && (content.length / bytes) * content.length <= bytesLookedAtMax,
+  )
   return [...fine, Math.max(1, content.length)]
 }
 
