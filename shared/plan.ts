@@ -1,5 +1,6 @@
 /** From an object to its partitions: plain data, decided without reading the object. Pure. */
 import { createHash } from 'node:crypto'
+import { refuseTakenNames } from './added-columns.ts'
 import type { Assignment, AssignmentPage, RunDocument } from './documents.ts'
 import { unitBytesOf } from './encoding.ts'
 import { recordBytesOf } from './fixed.ts'
@@ -60,11 +61,13 @@ export async function planRun(
   const wanted = partitionBytes ?? pipeline.split.partitionBytes
   if (pipeline.source.format === 'parquet') {
     const plan = await planParquet(pipeline.source, look, wanted ?? partitionBytesDefault)
-    return isRefusal(plan) ? plan : { runId, pipeline, source, ...plan }
+    if (isRefusal(plan)) return plan
+    return refuseTakenNames(pipeline.source, plan.columns) ?? { runId, pipeline, source, ...plan }
   }
   if (pipeline.source.format === 'avro') {
     const plan = await planAvro(pipeline.source, look, wanted)
-    return isRefusal(plan) ? plan : { runId, pipeline, source, ...plan }
+    if (isRefusal(plan)) return plan
+    return refuseTakenNames(pipeline.source, plan.columns) ?? { runId, pipeline, source, ...plan }
   }
   const stream = await streamFor(pipeline, look, wanted)
   if (isRefusal(stream)) return stream

@@ -7,7 +7,7 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import type { PartitionRecord, Report } from '../../shared/records.ts'
 import { miscuts } from '../../shared/tiling.ts'
 import { partitionOf, rejectsOf, rowsOf, worked } from './given.ts'
-import { type PlannedOptions, type PlannedRun, plannedAndTaken, refusalOf } from './planned.ts'
+import { type PlannedOptions, type PlannedRun, plannedAndTaken, plannedRun, refusalOf } from './planned.ts'
 
 /** DuckDB by itself, as the one who writes files and says what is in them. */
 async function withDuckDb<Result>(
@@ -145,6 +145,13 @@ describe('a Parquet file', () => {
     assert.ok(version)
     assert.deepEqual(await rowsOf(given), [[7, 'in/file', version, null]])
   })
+
+  it('refuses a file that has such a column itself, where metadata asks for them', async () => {
+    const content = await written('SELECT 7 AS _Filename', 'COMPRESSION zstd')
+    const plan = await plannedRun(parquet(content, { source: { metadata: true } }))
+    assert.ok('code' in plan && plan.code === 'COLUMN_NAME_TAKEN')
+    assert.ok('run' in (await plannedRun(parquet(content, {}))))
+  })
 })
 
 describe('the declared types of a Parquet file', () => {
@@ -234,6 +241,16 @@ describe('a file that is no sound Parquet', () => {
       /^PARQUET_NOT_VALID .*does not fit/,
     )
     assert.match(await refused(changed(footerAt + 1, [255, 255, 255])), /^PARQUET_NOT_VALID .*footer/)
+  })
+
+  it('cannot be encrypted', async () => {
+    const content = await withDuckDb(async (rows, dir) => {
+      await rows("SET force_mbedtls_unsafe = 'true'")
+      await rows("PRAGMA add_parquet_key('key', '0123456789112345')")
+      await rows(`COPY (SELECT 1 AS a) TO '${dir}/a.parquet' (ENCRYPTION_CONFIG {footer_key: 'key'})`)
+      return readFile(`${dir}/a.parquet`)
+    })
+    assert.match(await refused(content), /^PARQUET_ENCRYPTED .*its footer is encrypted/)
   })
 
   it('cannot give rows from a damaged page: the run is refused with the row groups at fault', async () => {
