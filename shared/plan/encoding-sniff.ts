@@ -17,8 +17,8 @@ const marks: readonly (readonly [hex: string, encoding: Encoding])[] = [
 ]
 const utf32Marks = ['fffe0000', '0000feff']
 
-/** Of the code units of Western text in UTF-16, so many at least are ASCII: one of their bytes is zero. */
-const zeroShareMin = 0.1
+/** Of the code units of UTF-16 so many are ASCII: one of their bytes is zero. Where all bytes would do as UTF-8 too: */
+const zeroShareMin = { otherwiseUtf8: 0.7, otherwiseNot: 0.1 }
 /** Bytes that are no character of windows-1252, and those that are hardly ever used. */
 const noCharacters = new Set([0x81, 0x8d, 0x8f, 0x90, 0x9d])
 const oddCharacters = new Set([...noCharacters, 0x82, 0x83, 0x86, 0x87, 0x88, 0x89, 0x98])
@@ -40,19 +40,22 @@ export function encodingOf(head: TextHead, told?: Encoding): SniffedEncoding | R
     return encodingDiffers(told, marked, mark)
   const known = told ?? marked
   if (known !== undefined) return { encoding: known, markBytes }
-  const unmarked = utf16Of(head.bytes) ?? byteEncodingOf(head)
+  const unmarked = utf16Of(head) ?? byteEncodingOf(head)
   return typeof unmarked === 'string' ? { encoding: unmarked, markBytes } : unmarked
 }
 
 /** Zeros in every other byte, and hardly any between them. */
-function utf16Of(bytes: Buffer): Encoding | undefined {
+function utf16Of({ bytes, whole }: TextHead): Encoding | undefined {
   const zeros = [0, 0]
   for (let at = 0; at < bytes.length; at++) {
     if (bytes[at] === 0) zeros[at & 1] = (zeros[at & 1] ?? 0) + 1
   }
   const [even = 0, odd = 0] = zeros
   const [many, few] = even > odd ? [even, odd] : [odd, even]
-  if (many === 0 || many < (bytes.length / 2) * zeroShareMin || few > many / 10) return undefined
+  if (many === 0 || few > many / 10) return undefined
+  const { otherwiseUtf8, otherwiseNot } = zeroShareMin
+  const shareMin = utf8Counts(bytes, whole).broken === 0 ? otherwiseUtf8 : otherwiseNot
+  if (many < (bytes.length / 2) * shareMin) return undefined
   const encoding = even > odd ? 'utf-16be' : 'utf-16le'
   return !bytes.includes(0x0a) || hasNewline(bytes, encoding) ? encoding : undefined
 }

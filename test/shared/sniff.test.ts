@@ -261,6 +261,14 @@ describe('the encoding of a text', () => {
 
   test('is not taken for UTF-16 for a zero or two', () => {
     assert.equal(sniffed('id,name\n1,a\0b\n2,c\n').layout.encoding, 'utf-8')
+    assert.equal(sniffed('"a\n\0\n"\n').layout.encoding, 'utf-8')
+  })
+
+  test('is UTF-16 also where few of its characters are ASCII', () => {
+    const text = `名前,住所\n${'上海上海上,北京北京\n'.repeat(20)}`
+    for (const encoding of ['utf-16le', 'utf-16be'] as const) {
+      assert.equal(sniffed(inEncoding(text, encoding)).layout.encoding, encoding)
+    }
   })
 })
 
