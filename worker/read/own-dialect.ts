@@ -6,7 +6,7 @@ import type { Spool } from './spool.ts'
 export const ownDialect: CsvDialect = { delimiter: '\x1f', quote: '\x1e' }
 
 /** What DuckDB would take for the end of a line or a field, or drop as a byte order mark. */
-const specials = ['\n', '\r', '\ufeff', ownDialect.delimiter, ownDialect.quote]
+const special = new RegExp(`[\n\r\ufeff${ownDialect.delimiter}${ownDialect.quote}]`)
 
 /** One field of UTF-8, in quotes where it needs them; the empty text is not NULL. */
 export function spoolField(bytes: Buffer, begin: number, end: number, spool: Spool): void {
@@ -16,7 +16,7 @@ export function spoolField(bytes: Buffer, begin: number, end: number, spool: Spo
 
 /** The same for a text: as it is to stand in the spool. */
 export function fieldText(value: string): string {
-  if (value !== '' && !hasSpecial(value)) return value
+  if (value !== '' && !special.test(value)) return value
   const { quote } = ownDialect
   return quote + value.replaceAll(quote, quote + quote) + quote
 }
@@ -24,11 +24,7 @@ export function fieldText(value: string): string {
 function isPlain(bytes: Buffer, begin: number, end: number): boolean {
   for (let at = begin; at < end; at++) {
     const byte = bytes[at] ?? 0
-    if ((byte < 0x20 && byte !== 9) || byte === 0xef) return !hasSpecial(bytes.toString('utf8', begin, end))
+    if ((byte < 0x20 && byte !== 9) || byte === 0xef) return !special.test(bytes.toString('utf8', begin, end))
   }
   return true
-}
-
-function hasSpecial(text: string): boolean {
-  return specials.some(one => text.includes(one))
 }

@@ -23,6 +23,8 @@ export class Window {
   #checkedTo = 0
   #dirtyTo = 0
 
+  /** `bytes` are those of the source. */
+  readonly #isSource: boolean
   readonly #reader: Utf8Reader
   /** A place in `bytes`, and its offset in the source; moved on by who asks for one behind it. */
   #known = 0
@@ -30,6 +32,7 @@ export class Window {
 
   constructor(offset: number, encoding: Encoding) {
     this.encoding = encoding
+    this.#isSource = encoding === 'utf-8'
     this.#knownOffset = offset
     this.#reader = new Utf8Reader(encoding)
   }
@@ -45,7 +48,9 @@ export class Window {
 
   /** In the source, of bytes[at], which begins a character; never before a place that was asked for already. */
   offsetOf(at: number): number {
-    this.#knownOffset += sourceBytesOf(this.bytes, this.#known, at, this.encoding)
+    this.#knownOffset += this.#isSource
+      ? at - this.#known
+      : sourceBytesOf(this.bytes, this.#known, at, this.encoding)
     this.#known = at
     return this.#knownOffset
   }

@@ -41,7 +41,7 @@ export function csvFormat(dialect: CsvDialect, names: string[], ragged: Ragged):
     spooled: ragged.keepsSurplus ? [...names, surplusColumn] : names,
     guesses: quote !== '' || escapeOf(dialect) !== '',
     blankIsRecord: false,
-    skips: ({ line }) => line.comment === true,
+    ...(dialect.comment ? { skips: ({ line }: Unit) => line.comment === true } : {}),
     scanner: sample =>
       new CsvScanner(dialect, sample === undefined ? undefined : guessPlace(sample, dialect, columns)),
     fault: unit => {
