@@ -1,6 +1,6 @@
 /** The proof that nothing was lost, and the one document that makes a run's output official. Pure. */
 
-import type { RunDocument } from './documents.ts'
+import type { ObjectList, RunDocument } from './documents.ts'
 import type { Layout } from './layout.ts'
 import type { MergeTask } from './merge.ts'
 import type { Failure, OutputObject, PartitionRecord, Report, SourceObject, SourceRange } from './records.ts'
@@ -42,6 +42,8 @@ export interface Certificate {
   runId: string
   pipeline: string
   source: SourceObject
+  /** The list of the objects that were read, where they are many. */
+  objects?: ObjectList
   layout: Layout
   /** The ranges of the partitions tile this, counted as `layout.space` says. */
   dataStart: number
@@ -96,6 +98,7 @@ export function certificateOf(
     runId: run.runId,
     pipeline: run.pipeline.name,
     source: run.source,
+    ...(run.objects ? { objects: run.objects } : {}),
     layout: run.layout,
     dataStart: run.dataStart,
     dataEnd: run.dataEnd,

@@ -7,6 +7,7 @@ import { listManifest } from '../../functions/steps/manifest.ts'
 import { pagesOfList } from '../../functions/steps/object-list.ts'
 import { type RunDocument, stateKeys } from '../../shared/documents.ts'
 import { isError } from '../../shared/errors.ts'
+import type { PipelineInput } from '../../shared/pipeline.ts'
 import { runIdOf } from '../../shared/plan.ts'
 import { RunState } from '../../shared/vocabulary.ts'
 import { assertWell, runOf } from './endings.ts'
@@ -14,9 +15,15 @@ import { type HouseOptions, MemoryHouse } from './memory-house.ts'
 import { person } from './port-calls.ts'
 import { csvPipeline, linesOf, linesPipeline } from './settings.ts'
 
+const parquetPipeline: PipelineInput = {
+  ...linesPipeline(),
+  name: 'rows',
+  source: { prefix: 'rows/', format: 'parquet' },
+}
+
 function houseOf(options: Partial<HouseOptions> = {}): MemoryHouse {
   const lines = linesPipeline({ split: { partitionBytes: 60 } })
-  return new MemoryHouse({ pipelines: [lines, csvPipeline], ...options })
+  return new MemoryHouse({ pipelines: [lines, csvPipeline, parquetPipeline], ...options })
 }
 
 /** Beside the drops bucket's rules: nobody is told of objects in it. */
@@ -148,6 +155,7 @@ describe('a manifest', () => {
       '{"destinationBucket":"a","fileFormat":"ORC","fileSchema":"x","files":[]}',
       'INVENTORY_FORMAT_NOT_SUPPORTED',
     ],
+    ['of Parquet', '{"prefix":"s3://archive/logs/"}', 'MANY_OBJECTS_NOT_SUPPORTED_FOR_FORMAT', 'rows'],
     ['whose objects lack the columns', '{"prefix":"s3://archive/logs/"}', 'COLUMNS_DIFFER', 'table'],
   ]
   for (const [what, body, code, pipeline] of refused) {
@@ -166,6 +174,14 @@ describe('a manifest', () => {
     assert.deepEqual(house.ports.jobs.submitted(), [])
     assert.equal(house.logged.filter(({ message }) => message === 'no pipeline takes this key').length, 2)
   })
+})
+
+test('a listing that takes too long is refused, and the remedy is an inventory', async () => {
+  const house = houseOf({ dawdles: () => 200_000 })
+  for (let at = 0; at < 1001; at++) await place(house, `logs/${at}`, '')
+  const run = await runOf(house, await dropManifest(house, '{"prefix":"s3://archive/logs/"}'))
+  assert.deepEqual([run.state, run.failure?.code], [RunState.REFUSED, 'LIST_TOO_LONG'])
+  assert.match(run.failure?.remedy ?? '', /Inventory/)
 })
 
 test('a list may be compressed, and a broken one is no shorter list', async () => {

@@ -1,9 +1,12 @@
 /** Many objects as one source: whatever the cuts, the records are those of each object read by itself. */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { describe, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { parse } from 'csv-parse/sync'
 import fc from 'fast-check'
@@ -248,6 +251,25 @@ describe('an object larger than a partition', () => {
     }
   })
 
+  test('cannot be cut where it turns out to be compressed under a name that does not say so', async () => {
+    const run = await given(csvSource, ['a,b\nx,y\n', large], 100)
+    const zipped = gzipSync(Buffer.concat([Buffer.from(large), randomBytes(large.length)]))
+    const same = zipped.subarray(0, large.length)
+    const reading: Objects['read'] = async (ref, options) =>
+      ref.key === '1' ? Readable.from([same]) : run.objects.read(ref, options)
+    const mixed = { ...run, objects: { ...run.objects, read: reading } }
+    await assert.rejects(
+      withDir(dir => readAll(dir, mixed)),
+      error => {
+        return (
+          isError(error, 'BAD_INPUT') &&
+          error.refusal === 'COMPRESSION_MIXED' &&
+          error.message.startsWith('1: ')
+        )
+      },
+    )
+  })
+
   test('is taken whole where it is compressed', async () => {
     const run = await given(csvSource, ['a,b\nx,y\n', gzipSync(large)], 16)
     assert.equal(run.assignments.filter(({ end }) => end > 8).length, 1)
@@ -270,5 +292,42 @@ describe('many objects of lines', () => {
     await run.objects.write({ bucket: 'drops', key: '1' }, Buffer.from('new\n'))
     const reading = withDir(dir => readAll(dir, run))
     await assert.rejects(reading, error => isError(error, 'SOURCE_CHANGED'))
+  })
+})
+
+/** Counts the reads of listed objects that are under way. */
+async function slowly(run: Given) {
+  const seen = { most: 0, underWay: 0 }
+  const reading: Objects['read'] = async (ref, options) => {
+    if (ref.bucket === 'state') return run.objects.read(ref, options)
+    seen.most = Math.max(seen.most, ++seen.underWay)
+    await turn()
+    seen.underWay--
+    return run.objects.read(ref, options)
+  }
+  return { seen, run: { ...run, objects: { ...run.objects, read: reading } } }
+}
+
+describe('small objects', () => {
+  const lines: Source = { prefix: 'in/', format: 'lines' }
+  const contents = Array.from({ length: 50 }, (_, at) => `line ${at}\n`)
+
+  test('are asked for ahead of their turn, a few at a time, and read in order', async () => {
+    const { seen, run } = await slowly(await given(lines, contents, 10_000))
+    const all = await withDir(dir => readAll(dir, run))
+    assert.deepEqual(
+      all.records.flat(),
+      contents.map(line => line.trimEnd()),
+    )
+    assert.ok(seen.most > 4 && seen.most <= 17, `${seen.most} at once`)
+  })
+
+  test('cannot hide that one of them is gone', async () => {
+    const { run } = await slowly(await given(lines, contents, 10_000))
+    await run.objects.remove([{ bucket: 'drops', key: '30' }])
+    await assert.rejects(
+      withDir(dir => readAll(dir, run)),
+      error => isError(error, 'SOURCE_CHANGED'),
+    )
   })
 })

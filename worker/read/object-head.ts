@@ -24,21 +24,34 @@ export interface OpenedObject {
   close(): Promise<void>
 }
 
+const mixed: Refusal = {
+  code: 'COMPRESSION_MIXED',
+  words: 'it is compressed, its name does not say so, and it is too large to be read whole',
+  remedy: 'Give compressed objects names that end in .gz, .zst, .bz2 or .sz, or set source.compression.',
+}
+
 /** Enough to tell a compressed stream by. */
 const magicBytes = 64
 
-/** Reads as much as its header takes. Errors: BAD_INPUT with the refusal's code, and those of reading. */
+/**
+ * Reads as much as its header takes.
+ * @param isCut it is read in ranges, so it must be as it is
+ * Errors: BAD_INPUT with the refusal's code, and those of reading.
+ */
 export async function openObject(
   run: RunDocument,
   ref: SourceObject,
   raw: AsyncGenerator<Buffer>,
+  { isCut = false } = {},
 ): Promise<OpenedObject> {
   const { source } = run.pipeline
-  const start = await beginning(raw, magicBytes)
-  const compression = compressionOf(source.compression, start.bytes)
-  if (typeof compression !== 'string') throw refused(ref, compression)
-  const stream = naming(ref, decompressed(joined(start.bytes, raw), compression, source.decompressed))
+  let stream = raw
   try {
+    const start = await beginning(raw, magicBytes)
+    const compression = compressionOf(source.compression, start.bytes)
+    if (typeof compression !== 'string') throw refused(ref, compression)
+    if (isCut && compression !== 'none') throw refused(ref, mixed)
+    stream = naming(ref, decompressed(joined(start.bytes, raw), compression, source.decompressed))
     const head = await beginning(stream, headBytesMax)
     const text = planText(asFrozen(run), head)
     if (isRefusal(text)) throw refused(ref, text)

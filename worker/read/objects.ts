@@ -6,20 +6,58 @@ import { objectKeys, placedObjects } from '../../shared/plan/objects.ts'
 import type { SourceObject } from '../../shared/records.ts'
 import { fetchJson } from '../assignment.ts'
 import { bytesFrom } from './bytes.ts'
-import { openObject } from './object-head.ts'
+import { type OpenedObject, openObject } from './object-head.ts'
 import { flatStretch, type Stretch, type StretchSource } from './stretch.ts'
+
+/** Small objects are asked for while those before them are read: the request takes longer than the bytes. */
+const objectsAhead = 16
+const smallBytesMax = 64 * 1024
 
 /** Whole objects where the partition has them whole, else its range of the one object that it lies in. */
 export async function* objectStretches(source: StretchSource): AsyncGenerator<Stretch> {
-  const { start, end } = source.assignment
-  for await (const object of objectsIn(source)) {
-    if (object.bytes === 0) continue
-    const whole = start <= object.base && object.base + object.bytes <= end
-    yield* whole ? wholeObject(source, object) : pieceOf(source, object)
+  for await (const { object, opened } of startedAhead(source)) {
+    if (isWhole(source, object)) yield* wholeObject(source, object, opened ?? openWhole(source, object))
+    else yield* pieceOf(source, object)
   }
 }
 
-/** The objects of the partition, in order, page by page. Errors: MALFORMED where the list is another. */
+interface Started {
+  object: PlacedObject
+  /** Absent: it is large, and opened when its turn comes. */
+  opened?: Promise<OpenedObject>
+}
+
+async function* startedAhead(source: StretchSource): AsyncGenerator<Started> {
+  const waiting: Started[] = []
+  try {
+    for await (const object of objectsIn(source)) {
+      waiting.push(started(source, object))
+      if (waiting.length > objectsAhead) yield* waiting.splice(0, 1)
+    }
+    while (waiting.length > 0) yield* waiting.splice(0, 1)
+  } finally {
+    for (const { opened } of waiting) await opened?.then(one => one.close()).catch(() => undefined)
+  }
+}
+
+function started(source: StretchSource, object: PlacedObject): Started {
+  if (object.bytes > smallBytesMax || !isWhole(source, object)) return { object }
+  const opened = openWhole(source, object)
+  // Until its turn comes, nobody listens.
+  opened.catch(() => undefined)
+  return { object, opened }
+}
+
+function openWhole(source: StretchSource, object: PlacedObject): Promise<OpenedObject> {
+  const ref = refOf(source, object)
+  return openObject(source.run, ref, bytesFrom(source.objects, ref, 0, object.bytes))
+}
+
+function isWhole({ assignment }: StretchSource, { base, bytes }: PlacedObject): boolean {
+  return assignment.start <= base && base + bytes <= assignment.end
+}
+
+/** The objects of the partition that hold anything, in order, page by page. Errors: MALFORMED where the list is another. */
 async function* objectsIn({ objects, run, assignment }: StretchSource): AsyncGenerator<PlacedObject> {
   const list = run.objects
   if (list === undefined) throw new MillraceError('MALFORMED', `The run ${run.runId} has no list of objects`)
@@ -30,17 +68,22 @@ async function* objectsIn({ objects, run, assignment }: StretchSource): AsyncGen
     if (base < assignment.end && base + bytes > assignment.start) {
       const key = objectKeys.page(run.runId, list.listing, page)
       const placed = placedObjects(await fetchJson<ObjectPage>(objects, list.bucket, key), item, base)
-      yield* placed.filter(one => one.base < assignment.end && one.base + one.bytes > assignment.start)
+      yield* placed.filter(
+        one => one.bytes > 0 && one.base < assignment.end && one.base + one.bytes > assignment.start,
+      )
     }
     base += bytes
     item += count
   }
 }
 
-async function* wholeObject(source: StretchSource, object: PlacedObject): AsyncGenerator<Stretch> {
-  const { objects, run } = source
+async function* wholeObject(
+  source: StretchSource,
+  object: PlacedObject,
+  opening: Promise<OpenedObject>,
+): AsyncGenerator<Stretch> {
   const ref = refOf(source, object)
-  const opened = await openObject(run, ref, bytesFrom(objects, ref, 0, object.bytes))
+  const opened = await opening
   const { from, format, compressed } = opened
   const position = (at: number): Position => ({
     at: object.base + (compressed ? 0 : at),
@@ -68,22 +111,21 @@ async function* wholeObject(source: StretchSource, object: PlacedObject): AsyncG
 async function* pieceOf(source: StretchSource, object: PlacedObject): AsyncGenerator<Stretch> {
   const { objects, run, assignment } = source
   const ref = refOf(source, object)
-  const opened = await openObject(run, ref, bytesFrom(objects, ref, 0, 0))
+  const opened = await openObject(run, ref, bytesFrom(objects, ref, 0, 0), { isCut: true })
   await opened.close()
-  if (opened.compressed) throw mixed(ref)
   const own = { ...run, source: ref, dataStart: opened.from, dataEnd: object.bytes }
   const flat = flatStretch({ ...source, run: own, assignment: inObject(assignment, object, opened.from) })
   const { base } = object
   const position = (at: number): Position => ({ at: base + at, ...named(ref, object) })
   // What is before the first record belongs to the partition in which the object begins.
-  if (assignment.start === base && opened.from > 0) yield opening(base, opened.from, position)
+  if (assignment.start === base && opened.from > 0) yield header(base, opened.from, position)
   yield { ...flat, position, ...(opened.format ? { format: opened.format } : {}) }
 }
 
 async function* nothing(): AsyncGenerator<Buffer> {}
 
 /** Byte order mark and header: covered, not read. */
-function opening(base: number, bytes: number, position: Stretch['position']): Stretch {
+function header(base: number, bytes: number, position: Stretch['position']): Stretch {
   const covers = { start: base, end: base + bytes }
   return { from: 0, first: 0, start: 0, end: () => 0, chunks: nothing, position, covers, guessed: false }
 }
@@ -107,11 +149,4 @@ function refOf({ run }: StretchSource, { bucket, key, bytes, etag, version }: Pl
 
 function named({ bucket, key, version }: SourceObject, { base, item }: PlacedObject) {
   return { item, object: { bucket, key, base, ...(version === undefined ? {} : { version }) } }
-}
-
-function mixed({ key }: SourceObject): MillraceError {
-  return new MillraceError('BAD_INPUT', `${key} is compressed, and others of its list are not`, {
-    refusal: 'COMPRESSION_MIXED',
-    remedy: 'Give compressed objects names that end in .gz, .zst, .bz2 or .sz, or set source.compression.',
-  })
 }
