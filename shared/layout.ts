@@ -6,7 +6,7 @@ export type Format = (typeof formats)[number]
 export const encodings = ['utf-8', 'utf-16le', 'utf-16be', 'latin-1', 'windows-1252'] as const
 export type Encoding = (typeof encodings)[number]
 
-export const compressions = ['none', 'gzip', 'zstd', 'bzip2', 'snappy'] as const
+export const compressions = ['none', 'gzip', 'zstd'] as const
 export type Compression = (typeof compressions)[number]
 
 /** What is done where an object has other columns than the pipeline names. */
