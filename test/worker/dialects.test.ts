@@ -236,5 +236,12 @@ test('a dialect whose characters cannot be told apart is refused before anything
   ]
   for (const csv of unclear) {
     assert.throws(() => formatOf(runFor(csv, Buffer.from('a'))), { code: 'PIPELINE_INVALID' })
+    assert.throws(() => inputOf('csv/a.csv', Buffer.from('a'), { ...csv }), /must differ|must be/)
   }
+})
+
+test('comments and blank lines before the header are skipped, and the records behind it found', async () => {
+  const source = { header: true, columns: { 'a\nb': 'VARCHAR', c: 'INTEGER' } }
+  const { rows } = await published('#x,"\n\n#\na\\\nb,c\n#y\nz,1\n', { comment: '#', escape: '\\' }, source)
+  assert.deepEqual(rows, [['z', 1]])
 })
