@@ -57,7 +57,7 @@ export const objectKeys = {
 }
 
 /** Formats whose objects can be taken one behind the other. */
-const formatsInLists: readonly string[] = ['csv', 'ndjson', 'lines', 'fixed']
+const formatsInLists: readonly string[] = ['csv', 'ndjson', 'json', 'lines', 'fixed']
 
 export function refuseFormat({ source }: Pipeline): Refusal | undefined {
   if (formatsInLists.includes(source.format)) return undefined
@@ -84,7 +84,7 @@ const compressedName = /\.(gz|gzip|bgz|zst|zstd|bz2|sz|snappy)$/i
 
 /** May ranges of the object be read by themselves? */
 export function isCuttable({ layout, pipeline: { source } }: RunDocument, { key }: RunObject): boolean {
-  if (layout.compression !== 'none') return false
+  if (layout.compression !== 'none' || source.format === 'json') return false
   if (source.format === 'fixed' && source.recordBytes !== undefined) return false
   return source.compression === 'none' || !compressedName.test(key)
 }

@@ -8,6 +8,7 @@ import { isRefusal, type Refusal } from '../../shared/plan/refusal.ts'
 import { planText, type TextPlan } from '../../shared/plan/text.ts'
 import { headBytesMax } from '../../shared/plan.ts'
 import type { SourceObject } from '../../shared/records.ts'
+import { arrayLines } from './array.ts'
 import { decompressed } from './compressed/streams.ts'
 import { formatOf, type RecordFormat } from './format.ts'
 import { RecordBytes, type RecordSink } from './record-bytes.ts'
@@ -51,7 +52,8 @@ export async function openObject(
     const compression = compressionOf(source.compression, start.bytes)
     if (typeof compression !== 'string') throw refused(ref, compression)
     if (isCut && compression !== 'none') throw refused(ref, mixed)
-    stream = naming(ref, decompressed(joined(start.bytes, raw), compression, source.decompressed))
+    const content = decompressed(joined(start.bytes, raw), compression, source.decompressed)
+    stream = naming(ref, arrayLines(content, run.pipeline))
     const head = await beginning(stream, headBytesMax)
     const text = planText(asFrozen(run), head)
     if (isRefusal(text)) throw refused(ref, text)
