@@ -1,10 +1,11 @@
 /** A list of objects, planned as one run. */
 import type { ObjectList, RunDocument } from '../../shared/documents.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
+import { blocksPartitionBytes } from '../../shared/plan/compression.ts'
 import { packed, planOfList, type RunObject, refuseFormat, targetBytesOf } from '../../shared/plan/objects.ts'
 import { isRefusal, type Refusal } from '../../shared/plan/refusal.ts'
 import { cutsOf, partitionsMax, planRun } from '../../shared/plan.ts'
-import type { SourceObject } from '../../shared/records.ts'
+import { childrenPerArrayMax, type SourceObject } from '../../shared/records.ts'
 import type { World } from '../../shared/world.ts'
 import { pagesOfList } from './object-list.ts'
 import { lookAt } from './sources.ts'
@@ -35,11 +36,17 @@ export async function planObjects(
   // Where it alone is planned does not matter: as one of many it is cut, if at all, by its place.
   const one = await planRun(runId, pipeline, look, Math.max(1, first.bytes))
   if (isRefusal(one)) return one
-  const cuts = cutsOf(list.bytes, partitionBytes)
+  const cuts = cutsOf(list.bytes, partitionBytes ?? compressedDefault(one, list))
   if (isRefusal(cuts)) return cuts
   const run = planOfList(one, source, list, { ...cuts, partitionBytes: targetBytesOf(list.bytes, cuts) })
   const partitions = await countPartitions(world, run)
   return partitions > partitionsMax ? tooManyObjects(partitions) : { ...run, partitions }
+}
+
+/** Compressed bytes are several times as much work; `undefined`: as for any other source. */
+function compressedDefault({ layout }: RunDocument, { bytes }: ObjectList): number | undefined {
+  if (layout.compression === 'none') return undefined
+  return Math.max(blocksPartitionBytes, Math.ceil(bytes / childrenPerArrayMax))
 }
 
 async function countPartitions(world: World, run: RunDocument): Promise<number> {
