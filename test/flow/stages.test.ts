@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { retryRun } from '../../functions/steps/retry.ts'
-import { stageBase } from '../../shared/documents.ts'
+import { type RunDocument, stageBase, stateKeys } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { PipelineInput } from '../../shared/pipeline.ts'
+import { splitRound } from '../../shared/plan/split.ts'
 import { headBytesMax } from '../../shared/plan.ts'
 import { RunState } from '../../shared/vocabulary.ts'
 import { assertWell, codesOf, runOf, workedIn } from './endings.ts'
@@ -69,6 +70,20 @@ describe('a file that can only be read from its start', () => {
     await house.untilEnded()
     assert.equal((await runOf(house, runId)).state, RunState.SUCCEEDED)
     assert.deepEqual(workedIn(house, 2), [task.split])
+    await assertWell(house)
+  })
+
+  test('is worked whole though an interrupted settle left a page of the split in the way', async () => {
+    const house = new MemoryHouse({ pipelines: [arrayPipeline] })
+    const runId = await house.drop('array/a.json', arrayOf(5))
+    const left = { ...splitRound({ source: { bytes: 1 } } as RunDocument), round: 2 }
+    const key = stateKeys.assignments(runId, 2, 0)
+    const bucket = house.config.buckets.state
+    await house.ports.objects.write({ bucket, key }, Buffer.from(JSON.stringify(left)))
+    await house.untilEnded()
+    const run = await runOf(house, runId)
+    assert.deepEqual([run.state, run.round], [RunState.SUCCEEDED, 3])
+    assert.deepEqual(workedIn(house, 3).toSorted(), [0, 1, 2, 3, 4, 5])
     await assertWell(house)
   })
 
