@@ -1,6 +1,7 @@
 /** Small objects that are dropped close to one another and become one run. Pure. */
 import type { Drop } from './events.ts'
 import type { Pipeline } from './pipeline.ts'
+import { refuseFormat } from './plan/objects.ts'
 import { padded, type SourceObject } from './records.ts'
 import { groupsPrefix } from './reserved.ts'
 import type { RecordKey } from './table.ts'
@@ -52,11 +53,11 @@ export function openGroupIndex({
 }
 
 const largeBytesDefault = 256 * 1024 ** 2
-const whollyReadFormats: readonly string[] = ['parquet', 'avro', 'json']
 
 /** Does the drop wait for others? Large objects, and formats that are not taken many at a time, go their own way. */
-export function isGrouped({ source, split }: Pipeline, { source: { bytes } }: Drop): boolean {
-  if (source.group === undefined || whollyReadFormats.includes(source.format)) return false
+export function isGrouped(pipeline: Pipeline, { source: { bytes } }: Drop): boolean {
+  const { source, split } = pipeline
+  if (source.group === undefined || refuseFormat(pipeline)) return false
   return bytes <= Math.min(source.group.bytes, split.partitionBytes ?? largeBytesDefault)
 }
 

@@ -80,7 +80,7 @@ export function planOfList(
 }
 
 /** Names by which compressed objects go: with these, an object is never cut. */
-const compressedName = /\.(gz|gzip|bgz|zst|zstd|bz2|sz|snappy)$/i
+const compressedName = /\.(gz|gzip|bgz|zst|zstd)$/i
 
 /** May ranges of the object be read by themselves? */
 export function isCuttable({ layout, pipeline: { source } }: RunDocument, { key }: RunObject): boolean {

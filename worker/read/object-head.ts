@@ -28,7 +28,7 @@ export interface OpenedObject {
 const mixed: Refusal = {
   code: 'COMPRESSION_MIXED',
   words: 'it is compressed, its name does not say so, and it is too large to be read whole',
-  remedy: 'Give compressed objects names that end in .gz, .zst, .bz2 or .sz, or set source.compression.',
+  remedy: 'Give compressed objects names that end in .gz or .zst, or set source.compression.',
 }
 
 /** Enough to tell a compressed stream by. */
