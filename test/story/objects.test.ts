@@ -61,10 +61,10 @@ const expected = (objects: number): unknown[][] =>
 const columns = (rows: unknown[][]): unknown[][] =>
   rows.map(([id, page]) => [id, page]).toSorted(([a], [b]) => Number(a) - Number(b))
 
-describe('forty small files, every fifth of them compressed', () => {
-  const name = (at: number): string => `visits/${String(at).padStart(2, '0')}.csv${at % 5 === 0 ? '.gz' : ''}`
-  const content = (at: number): Buffer => (at % 5 === 0 ? gzipSync(visits(at)) : Buffer.from(visits(at)))
+const name = (at: number): string => `visits/${String(at).padStart(2, '0')}.csv${at % 5 === 0 ? '.gz' : ''}`
+const content = (at: number): Buffer => (at % 5 === 0 ? gzipSync(visits(at)) : Buffer.from(visits(at)))
 
+describe('forty small files, every fifth of them compressed', () => {
   it('dropped in a burst are published together, each row once, with the name of its file', async () => {
     const drops = await Promise.all(Array.from({ length: 40 }, (_, at) => drop(story, name(at), content(at))))
     const owners = await until('the run of every drop', async () => {
