@@ -46,7 +46,7 @@ const fixedSql = `
 
 /**
  * Writes every input into the folder. Returns how many records each one has.
- * @param megabytes of CSV, about; at most 400: some are made, and read by libraries, as one string
+ * @param megabytes of CSV, about
  */
 export async function writeInputs(folder: string, megabytes: number): Promise<number> {
   const records = Math.ceil((megabytes * MB) / recordBytes)

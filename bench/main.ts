@@ -1,19 +1,26 @@
-/** `npm run bench`: what is measured, in one go, as text for bench/RESULTS.md. */
+/** `npm run bench [-- --megabytes 100 --turns 3]`: what is measured, in one go, as text for bench/RESULTS.md. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isoTime, systemClock } from '../shared/clock.ts'
+import { formatsOptions, formatsReport } from './formats.ts'
 import { planningTable } from './planning.ts'
+import { planningFormatsTables } from './planning-formats.ts'
 import { throughputTable } from './throughput.ts'
 
+const options = formatsOptions()
 const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
 try {
   const machine = `${availableParallelism()} cores of ${cpus()[0]?.model ?? 'an unknown processor'}`
-  process.stdout.write(
-    `${isoTime(systemClock.now()).slice(0, 10)}, Node ${process.versions.node}, ${machine}\n\n`,
-  )
-  process.stdout.write(`## Planning\n\n${await planningTable()}\n\n`)
-  process.stdout.write(`## A 1 GB CSV file, end to end\n\n${await throughputTable(folder)}\n`)
+  say(`${isoTime(systemClock.now()).slice(0, 10)}, Node ${process.versions.node}, ${machine}`)
+  say(`## Planning\n\n${await planningTable()}`)
+  say(`## Planning an object of 10 TB\n\n${await planningFormatsTables()}`)
+  say(`## Each format, one thread\n\n${await formatsReport(options)}`)
+  say(`## A 1 GB CSV file, end to end\n\n${await throughputTable(folder)}`)
 } finally {
   rmSync(folder, { recursive: true, force: true })
+}
+
+function say(words: string): void {
+  process.stdout.write(`${words}\n\n`)
 }

@@ -10,6 +10,7 @@ import { startOwn } from '../cli/stage.ts'
 import { epochMs, systemClock } from '../shared/clock.ts'
 import { silentLog } from '../shared/log.ts'
 import { RunState } from '../shared/vocabulary.ts'
+import { median } from './format-tables.ts'
 
 const copies = 10
 const pairs = 3
@@ -101,9 +102,4 @@ async function endToEnd(csv: string, dataDir: string): Promise<Timing> {
     await close()
     rmSync(dataDir, { recursive: true, force: true })
   }
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
