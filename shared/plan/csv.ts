@@ -8,6 +8,7 @@ import { driftOf } from './drift.ts'
 import { columnsUnknown, hasHeader, headerFault, headerTooLong } from './header.ts'
 import { type CsvHead, readAs } from './reading.ts'
 import { isRefusal, type Refusal } from './refusal.ts'
+import { separatorDiffers, separatorLineOf } from './separator-line.ts'
 import type { TextPlan } from './text.ts'
 
 type CsvSource = Extract<Pipeline['source'], { format: 'csv' }>
@@ -19,6 +20,16 @@ interface CsvPlan extends Pick<TextPlan, 'columns'> {
 }
 
 export function planCsv(source: CsvSource, declared: Column[], head: CsvHead): CsvPlan | Refusal {
+  const line = separatorLineOf(head)
+  if (line === undefined) return planRecords(source, declared, head)
+  const { delimiter = line.delimiter } = source
+  if (delimiter !== line.delimiter) return separatorDiffers(line, delimiter)
+  const records = { ...head, bytes: head.bytes.subarray(line.bytes) }
+  const plan = planRecords({ ...source, delimiter }, declared, records)
+  return isRefusal(plan) ? plan : { ...plan, headerBytes: line.bytes + plan.headerBytes }
+}
+
+function planRecords(source: CsvSource, declared: Column[], head: CsvHead): CsvPlan | Refusal {
   const csv = dialectOf(head, source, { columns: declared, header: source.header })
   if (isRefusal(csv)) return csv
   const isEmpty = head.whole && head.bytes.length === 0

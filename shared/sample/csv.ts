@@ -6,13 +6,16 @@ import { hasHeader, headerFault } from '../plan/header.ts'
 import { narrowestType, varchar } from '../plan/infer.ts'
 import { type CsvHead, fieldsIn, type Reading, readAs } from '../plan/reading.ts'
 import { isRefusal, type Refusal } from '../plan/refusal.ts'
+import { separatorLineOf } from '../plan/separator-line.ts'
 import { linesOf, type Sample } from './findings.ts'
 
 /** Less of the records alike, and it is no table. */
 const tableShareMin = 0.5
 
-export function csvSample(head: CsvHead): Sample | Refusal {
-  const dialect = dialectOf(head, {}, { columns: [], header: undefined })
+export function csvSample(text: CsvHead): Sample | Refusal {
+  const line = separatorLineOf(text)
+  const head = { ...text, bytes: text.bytes.subarray(line?.bytes ?? 0) }
+  const dialect = dialectOf(head, { delimiter: line?.delimiter }, { columns: [], header: undefined })
   if (isRefusal(dialect)) return dialect
   const reading = readAs(head, dialect)
   if (reading.records === 0) return isEmpty()
