@@ -38,12 +38,22 @@ export function compressionOf(claim: Compression | undefined, head: Buffer): Com
   }
 }
 
-function containerOf(head: Buffer): keyof typeof magics | undefined {
+/** `undefined`: nothing compressed that is known. */
+export function containerOf(head: Buffer): keyof typeof magics | undefined {
   const hex = head.toString('hex', 0, magicBytesMax)
   for (const [name, magic] of Object.entries(magics)) {
     if (magic.test(hex)) return name as keyof typeof magics
   }
   return undefined
+}
+
+/** @param within what the decompressed bytes begin */
+export function compressedTwice(compression: Compression, within: string): Refusal {
+  return {
+    code: 'COMPRESSED_TWICE',
+    words: `byte 0 begins a ${compression} stream, and what is in it begins a ${within} file`,
+    remedy: 'Decompress it once and drop that.',
+  }
 }
 
 function remedyFor(found: string): string {

@@ -1,5 +1,5 @@
 /** How the bytes of an object become the bytes of its records, and so what its partitions tile. Pure. */
-import { compressionOf } from '../compression/container.ts'
+import { compressedTwice, compressionOf, containerOf } from '../compression/container.ts'
 import { beginningOf, findMember, isWholeMember } from '../compression/members.ts'
 import { streamRefusal } from '../compression/refusals.ts'
 import type { Compression, Space } from '../layout.ts'
@@ -46,6 +46,8 @@ export async function streamOf(
   }
   const head = await logicalHead(look, compression)
   if (isRefusal(head)) return head
+  const within = containerOf(head.bytes)
+  if (within !== undefined) return compressedTwice(compression, within)
   const small = head.whole || bytes <= Math.min(partitionBytes ?? wholeBytesMax, wholeBytesMax)
   return { compression, space: small ? 'whole' : await largeSpace(look, compression), head }
 }
@@ -72,12 +74,15 @@ function headIn(bytes: Buffer, compression: Compression, sourceBytes: number): T
       if (at > 0) break
       return streamRefusal(
         'STREAM_CORRUPT',
-        `The ${compression} stream at byte 0 is damaged at its beginning`,
+        `The ${compression} stream at byte 0 is damaged within its first ${bytes.length} bytes`,
       )
     }
     contents.push(beginning.content)
     held += beginning.content.length
     at = beginning.end
+  }
+  if (at === undefined && held === 0 && bytes.length === sourceBytes) {
+    return streamRefusal('STREAM_TRUNCATED', `The ${compression} stream breaks off at byte ${sourceBytes}`)
   }
   return {
     bytes: Buffer.concat(contents).subarray(0, logicalHeadBytes),
