@@ -16,6 +16,8 @@ export interface Expectation {
   bad?: boolean
   /** What sniffing must find. */
   delimiterFound?: string
+  /** Another file with the very same text, which the serial reader can read. */
+  sameAs?: string
 }
 
 export interface UglyInput {
@@ -37,16 +39,20 @@ export function uglyInputs(): UglyInput[] {
   return entries
     .map(({ parentPath, name }) => `${parentPath.slice(folder.length + 1)}/${name}`)
     .toSorted()
-    .map(name => inputOf(name, readFileSync(join(folder, name)), settings[name] ?? {}))
+    .map(name => inputOf(name, contentOf(name), settings[name] ?? {}))
+}
+
+export function contentOf(name: string): Buffer {
+  return readFileSync(join(folder, name))
 }
 
 /** `name`: its first folder is its format; files of `compressed` say it by their extension. */
 export function inputOf(
   name: string,
   content: Buffer,
-  { refused, rejected, bad, delimiterFound, ...source }: Expectation & Record<string, unknown> = {},
+  { refused, rejected, bad, delimiterFound, sameAs, ...source }: Expectation & Record<string, unknown> = {},
 ): UglyInput {
-  const said = Object.entries({ refused, rejected, bad, delimiterFound })
+  const said = Object.entries({ refused, rejected, bad, delimiterFound, sameAs })
   const expectation: Expectation = Object.fromEntries(said.filter(([, value]) => value !== undefined))
   return { name, content, pipeline: pipelineOf(name, source), expectation }
 }

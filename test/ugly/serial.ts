@@ -2,17 +2,13 @@
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { parse } from 'csv-parse/sync'
 import type { Pipeline } from '../../shared/pipeline.ts'
-import type { UglyInput } from './inputs.ts'
+import { contentOf, type UglyInput } from './inputs.ts'
 import type { Row } from './partitioned.ts'
 
 /** `undefined` where records of it are to be rejected: no other reader has our rules. */
-export function serialRows({ name, content, pipeline, expectation }: UglyInput): Row[] | undefined {
+export function serialRows({ name, pipeline, expectation }: UglyInput): Row[] | undefined {
   if (expectation.rejected !== undefined || expectation.bad) return undefined
-  const bytes = name.endsWith('.gz')
-    ? gunzipSync(content)
-    : name.endsWith('.zst')
-      ? zstdDecompressSync(content)
-      : content
+  const bytes = decompressed(expectation.sameAs ?? name)
   const { source } = pipeline
   const text = textOf(bytes, 'encoding' in source ? source.encoding : undefined)
   if (source.format === 'csv') return csvRows(text, source, expectation.delimiterFound)
@@ -24,6 +20,13 @@ export function serialRows({ name, content, pipeline, expectation }: UglyInput):
   if (source.format === 'lines') return linesOf(text).map(line => [line])
   if (source.format === 'fixed') return fixedRows(text, source)
   throw new TypeError(`no serial reader of ${source.format}`)
+}
+
+/** Of zstd, Node reads the first frame alone. */
+function decompressed(name: string): Buffer {
+  const content = contentOf(name)
+  if (name.endsWith('.gz')) return gunzipSync(content)
+  return name.endsWith('.zst') ? zstdDecompressSync(content) : content
 }
 
 function textOf(bytes: Buffer, encoding: string | undefined): string {
