@@ -38,6 +38,7 @@ describe('the format of a file', () => {
     ['a document without an array of objects', '{\n"a": [1, 2]\n}\n', 'JSON_ARRAY_MISSING'],
     ['a text in braces', '{a} b\n{c}\nd\n', { format: 'lines' }],
     ['one column of numbers', 'n\n1\n2\n', { format: 'csv', header: true, delimiter: ',' }],
+    ['a line for Excel', 'sep=;\nid;n\n1;2,5\n', { format: 'csv', header: true, delimiter: ';' }],
     ['one column of words', 'name\nAnn\nBob\n', { format: 'lines' }],
     ['a flow log', lineOf('2 123456789010 eni-1235b8ca123456789'), { format: 'lines', preset: 'vpc-flow' }],
     ['nothing', '\n\n', 'SAMPLE_EMPTY'],
