@@ -1,5 +1,5 @@
 /** The members of a gzip stream, one behind the other, each proven by its checksum and length. */
-import { crc32, createInflateRaw } from 'node:zlib'
+import { crc32, createInflateRaw, inflateRawSync } from 'node:zlib'
 import {
   type GzipHeader,
   gzipHeader,
@@ -12,6 +12,8 @@ import type { Input } from './input.ts'
 import type { Piece } from './streams.ts'
 
 const headerLikelyBytes = 4096
+/** By the specification of SAM and BAM; larger ones go through the stream. */
+const bgzfContentBytesMax = 64 * 1024
 
 /** Errors: BAD_INPUT with a refusal, and those of reading. */
 export async function* gzipMembers(input: Input): AsyncGenerator<Piece> {
@@ -20,7 +22,7 @@ export async function* gzipMembers(input: Input): AsyncGenerator<Piece> {
     if (members > 0 && (await isPadding(input))) break
     const at = input.at
     const header = await headerOf(input, members)
-    const content = yield* memberOf(input, at)
+    const content = yield* memberOf(input, at, header)
     endsOpen = header.blockBytes !== undefined && content > 0
   }
   if (endsOpen) throw truncated('The BGZF file lacks its end-of-file block: it', input.at)
@@ -53,7 +55,13 @@ function trailing(at: number): Error {
 }
 
 /** Answers how many bytes its content has. */
-async function* memberOf(input: Input, at: number): AsyncGenerator<Piece, number> {
+async function* memberOf(input: Input, at: number, header: GzipHeader): AsyncGenerator<Piece, number> {
+  const block = await blockContent(input, header)
+  if (block !== undefined) {
+    if (block.length > 0) yield { at, bytes: block }
+    yield { at, bytes: Buffer.alloc(0), end: input.at }
+    return block.length
+  }
   const sum = { crc: 0, bytes: 0 }
   for await (const bytes of inflated(input, at, sum)) {
     sum.crc = crc32(bytes, sum.crc)
@@ -69,6 +77,36 @@ async function* memberOf(input: Input, at: number): AsyncGenerator<Piece, number
   }
   yield { at, bytes: Buffer.alloc(0), end: input.at }
   return sum.bytes
+}
+
+/**
+ * A BGZF block at once: a stream of its own for each costs more than to inflate it. `undefined`, and nothing taken,
+ * where it is none or not sound: the stream then tells what is wrong, and where.
+ */
+async function blockContent(input: Input, { blockBytes, bytes }: GzipHeader): Promise<Buffer | undefined> {
+  if (blockBytes === undefined) return undefined
+  const deflatedBytes = blockBytes - bytes - gzipTrailerBytes
+  const rest = await input.peek(blockBytes - bytes)
+  if (deflatedBytes <= 0 || rest.length < blockBytes - bytes) return undefined
+  const content = inflatedAtOnce(rest.subarray(0, deflatedBytes))
+  const right =
+    content !== undefined &&
+    rest.readUInt32LE(deflatedBytes) === crc32(content) &&
+    rest.readUInt32LE(deflatedBytes + 4) === content.length
+  if (!right) return undefined
+  await input.take(rest.length)
+  return content
+}
+
+/** `undefined` where it is damaged, too large, or not all of it is used up. */
+function inflatedAtOnce(deflated: Buffer): Buffer | undefined {
+  try {
+    const inflated = inflateRawSync(deflated, { maxOutputLength: bgzfContentBytesMax, info: true })
+    const { buffer, engine } = inflated as unknown as { buffer: Buffer; engine: { bytesWritten: number } }
+    return engine.bytesWritten === deflated.length ? buffer : undefined
+  } catch {
+    return undefined
+  }
 }
 
 async function* inflated(input: Input, at: number, sum: { bytes: number }): AsyncGenerator<Buffer> {
