@@ -1,17 +1,20 @@
 /** Random files, cut at random: the records of the partitions against those of the whole, by the million. */
 import type { Readable } from 'node:stream'
-import type { Assignment, RunDocument } from '../../shared/documents.ts'
+import type { RunDocument } from '../../shared/documents.ts'
+import { isError } from '../../shared/errors.ts'
 import { seededRandom } from '../../shared/memory/clock.ts'
 import { type Pipeline, parsePipeline } from '../../shared/pipeline.ts'
 import { cut } from '../../shared/plan.ts'
-import type { ByteRange, Objects } from '../../shared/ports.ts'
-import type { PartitionRecord } from '../../shared/records.ts'
+import type { Objects } from '../../shared/ports.ts'
+import type { PartitionRecord, SourceRange } from '../../shared/records.ts'
 import { miscuts } from '../../shared/tiling.ts'
 import { PartitionState } from '../../shared/vocabulary.ts'
-import { formatOf, type RecordFormat } from '../../worker/read/format.ts'
+import { formatOf } from '../../worker/read/format.ts'
+import { isGuessed, provenStart } from '../../worker/read/partition.ts'
 import { stretchesOf } from '../../worker/read/stretch.ts'
 import { readUnits } from '../../worker/read/units.ts'
-import { type RandomFile, randomFile } from './random-file.ts'
+import { isNoRecord, type PartitionSource, rawOf, requestOf } from '../../worker/read/walk.ts'
+import { inBlocks, type RandomFile, randomFile } from './random-file.ts'
 
 export interface CutsTally {
   files: number
@@ -29,19 +32,25 @@ const partitioningsPerFile = 6
 const differencesMax = 10
 const runId = '0'.repeat(24)
 
-/** Each record as `begin end` in bytes; `-` behind those that are not sound. */
+/** Each record as its place and bytes, of one in blocks as it reads; `-` behind those that are not sound. */
 type Found = string[]
 
-/** @param check is called once for each file with how it is read whole, to hold against what was written */
+/**
+ * @param blocksShare how many of the files are compressed in blocks, of 1
+ * @param check is called once for each file with how it is read whole, to hold against what was written
+ */
 export async function tallyCuts(
   cutsWanted: number,
   seed: number,
+  blocksShare = 0,
   check: (file: RandomFile, run: RunDocument, objects: Objects) => Promise<void> = async () => {},
 ): Promise<CutsTally> {
   const tally: CutsTally = { files: 0, cuts: 0, wrongGuesses: 0, roundsMost: 0, differences: [] }
   for (let nth = 0; tally.cuts < cutsWanted && tally.differences.length < differencesMax; nth++) {
     const chance = seededRandom(seed * 1_000_003 + nth)
-    const file = randomFile(chance)
+    const plain = randomFile(chance)
+    const blocks = chance() < blocksShare && !plain.layout.encoding.startsWith('utf-16')
+    const file = blocks ? inBlocks(plain, chance) : plain
     const objects = objectsOver(file.content, 1 + Math.floor(chance() * 300))
     await check(file, runOf(file, Math.max(1, file.content.length)), objects)
     await cutFile(tally, `seed ${seed}, file ${nth}`, file, objects, chance)
@@ -110,7 +119,7 @@ async function workRounds(tally: CutsTally, run: RunDocument, objects: Objects):
     for (const assignment of due) {
       const { partition } = assignment
       const records: Found = []
-      reports[partition] = reportOf(partition, await read(run, objects, format, assignment, records))
+      reports[partition] = reportOf(partition, await read({ run, objects, format, assignment }, records))
       found[partition] = records
     }
     due = miscuts(run, reports, round >= distrustFromRound).map(({ assignment }) => assignment)
@@ -119,31 +128,38 @@ async function workRounds(tally: CutsTally, run: RunDocument, objects: Objects):
   return found.flat()
 }
 
-function reportOf(partition: number, range?: ByteRange): PartitionRecord {
+function reportOf(partition: number, range?: SourceRange): PartitionRecord {
   const counts = { recordsRead: 0, recordsRejected: 0, recordsWritten: 0, outputs: [] }
   const report = { ...(range ? { range } : {}), ...counts }
   return { runId, partition, state: PartitionState.SUCCEEDED, fence: 1, round: 1, report }
 }
 
-async function read(
-  run: RunDocument,
-  objects: Objects,
-  format: RecordFormat,
-  assignment: Assignment,
-  records: Found,
-): Promise<ByteRange | undefined> {
-  const scanner: Parameters<typeof readUnits>[0]['scanner'] = sample => format.scanner(sample)
-  for await (const stretch of stretchesOf({ objects, run, assignment })) {
-    const { encoding } = run.layout
-    const request = { stretch, scanner, guesses: format.guesses, encoding, recordBytesMax: 1e9 }
-    const { lines } = await readUnits(request, unit => {
+/** As an attempt does: what looks broken behind a guess is read again from a proven start. */
+async function read(source: PartitionSource, records: Found): Promise<SourceRange | undefined> {
+  try {
+    return await readOnce(source, records)
+  } catch (error) {
+    if (!isError(error, 'BAD_INPUT') || !isGuessed(source)) throw error
+    records.length = 0
+    const proven = await provenStart(source)
+    return await readOnce({ ...source, assignment: { ...source.assignment, ...proven } }, records)
+  }
+}
+
+async function readOnce(source: PartitionSource, records: Found): Promise<SourceRange | undefined> {
+  const { format, run } = source
+  for await (const stretch of stretchesOf(source)) {
+    const { lines } = await readUnits(requestOf(source, stretch), unit => {
+      if (isNoRecord(unit, format)) return true
       const bytes = unit.line.contentEnd - unit.begin
-      if (bytes === 0 && !format.blankIsRecord) return true
-      const sound = format.fault(unit) === undefined
-      records.push(`${unit.offset} ${unit.offset + bytes}${sound ? '' : ' -'}`)
+      const where = run.layout.space === 'blocks' ? rawOf(unit).toString() : `${unit.offset} ${bytes}`
+      records.push(format.fault(unit) === undefined ? where : `${where} -`)
       return true
     })
-    return lines
+    if (lines === undefined) return undefined
+    const start = stretch.opens ?? stretch.position(lines.start)
+    const end = stretch.position(lines.end)
+    return { start: start.at, startWithin: start.within ?? 0, end: end.at, endWithin: end.within ?? 0 }
   }
   return undefined
 }

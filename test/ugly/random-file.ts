@@ -1,4 +1,5 @@
 /** Random sound files in a random dialect, of which the records are known because we wrote them. */
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import type { CsvDialect, Encoding, Layout } from '../../shared/layout.ts'
 import type { Row } from './partitioned.ts'
 
@@ -134,4 +135,18 @@ function encoded(text: string, encoding: Encoding): Buffer {
   if (encoding === 'utf-16le') return Buffer.from(text, 'utf16le')
   if (encoding === 'utf-16be') return Buffer.from(text, 'utf16le').swap16()
   return Buffer.from(text)
+}
+
+/** The same records in an object made of members or frames, some of them empty. */
+export function inBlocks(file: RandomFile, chance: Chance): RandomFile {
+  const compression = chance() < 0.5 ? 'gzip' : 'zstd'
+  const compress = compression === 'gzip' ? gzipSync : zstdCompressSync
+  const { content, layout } = file
+  const members: Buffer[] = []
+  for (let at = 0; at < content.length || members.length === 0; ) {
+    const end = Math.min(content.length, at + Math.floor(chance() ** 3 * 400))
+    members.push(compress(content.subarray(at, end)))
+    at = end
+  }
+  return { ...file, content: Buffer.concat(members), layout: { ...layout, compression, space: 'blocks' } }
 }
