@@ -33,6 +33,9 @@ const names = (outputs: { key: string }[]): string[] =>
 const select = (sql: string, output: Record<string, unknown>) =>
   published({ text: 'a\nx\n', sql: `SELECT ${sql} FROM input`, output })
 
+const days = (count: number): string =>
+  `d,v\n${Array.from({ length: count }, (_, day) => `${day},x\n`).join('')}`
+
 const csvField = fc.option(
   fc.string({ unit: fc.constantFrom(...'ab,"\n\r é\t#\'\\\ufeff😀') }).filter(text => !/\0/.test(text)),
   { nil: null },
@@ -271,6 +274,15 @@ describe('column=value folders', () => {
     }
     const sql = "SELECT v, d::ENUM('__HIVE_DEFAULT_PARTITION__', 'x') AS d FROM input"
     assert.match(await refused({ text, sql, partitionBy: ['d'] }), words)
+  })
+
+  test('cannot be more than a partition can report, and nothing is written then', async () => {
+    const output = { format: 'ndjson', partitionBy: ['d'] }
+    assert.equal((await published({ text: days(1000), output })).outputs.length, 1000)
+    assert.match(
+      await refused({ text: days(1500), output }),
+      /is 1500 files in folders .* output\.partitionBy/,
+    )
   })
 
   test('cannot be named after a column that the result lacks', async () => {
