@@ -126,7 +126,10 @@ export interface RejectedRecord {
   byteOffset: number
   /** Decompressed bytes behind the start of the block at `byteOffset`. */
   within?: number
-  /** From 1, of the lines that its partition reads of the object; of text only. */
+  /**
+   * From 1, of the lines that its partition reads of the object; of one among many, those before its first record
+   * count too. Of text only.
+   */
   line?: number
   /** Absent: it is the record as a whole that is no sound one. */
   column?: string

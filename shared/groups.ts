@@ -1,7 +1,6 @@
 /** Small objects that are dropped close to one another and become one run. Pure. */
 import type { Drop } from './events.ts'
 import type { Pipeline } from './pipeline.ts'
-import { refuseFormat } from './plan/objects.ts'
 import { padded, type SourceObject } from './records.ts'
 import { groupsPrefix } from './reserved.ts'
 import type { RecordKey } from './table.ts'
@@ -54,10 +53,10 @@ export function openGroupIndex({
 
 const largeBytesDefault = 256 * 1024 ** 2
 
-/** Does the drop wait for others? Large objects, and formats that are not taken many at a time, go their own way. */
+/** Does the drop wait for others? Large objects go their own way. */
 export function isGrouped(pipeline: Pipeline, { source: { bytes } }: Drop): boolean {
   const { source, split } = pipeline
-  if (source.group === undefined || refuseFormat(pipeline)) return false
+  if (source.group === undefined) return false
   return bytes <= Math.min(source.group.bytes, split.partitionBytes ?? largeBytesDefault)
 }
 

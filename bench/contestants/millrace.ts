@@ -128,7 +128,7 @@ async function parsedParquet(
   const columns = columnsOf(file.footer.schema) ?? []
   const local = join(scratch.dir, 'input.parquet')
   const leaves = leavesOf(takenOf(columns, run.columns))
-  await fetchGroups({ objects, run, assignment, signal: undefined }, file, leaves, local)
+  await fetchGroups({ objects, source, range: assignment }, file, leaves, local)
   const groups = file.footer.groups.slice(assignment.start, assignment.end)
   const records = groups.reduce((sum, group) => sum + group.records, 0)
   const session = await openSession({ ...job, scratch })

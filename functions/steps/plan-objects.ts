@@ -2,7 +2,7 @@
 import type { ObjectList, RunDocument } from '../../shared/documents.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
 import { blocksPartitionBytes } from '../../shared/plan/compression.ts'
-import { packed, planOfList, type RunObject, refuseFormat, targetBytesOf } from '../../shared/plan/objects.ts'
+import { packed, planOfList, type RunObject, targetBytesOf } from '../../shared/plan/objects.ts'
 import { isRefusal, type Refusal } from '../../shared/plan/refusal.ts'
 import { cutsOf, partitionsMax, planRun } from '../../shared/plan.ts'
 import { childrenPerArrayMax, type SourceObject } from '../../shared/records.ts'
@@ -28,8 +28,6 @@ export async function planObjects(
   written: WrittenList | undefined,
   partitionBytes = pipeline.split.partitionBytes,
 ): Promise<RunDocument | Refusal> {
-  const unfit = refuseFormat(pipeline)
-  if (unfit) return unfit
   if (written === undefined) return emptyList()
   const { list, first } = written
   const { look } = await lookAt(world, { ...first, bucket: first.bucket ?? source.bucket })

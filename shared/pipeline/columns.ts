@@ -24,7 +24,8 @@ export const columnType = z
     error: `is no column type; use one of ${columnTypeNames.join(', ')}, DECIMAL(p,s) with p at most 38 and s at most p`,
   })
 
-function isColumnType(type: string): boolean {
+/** May a pipeline declare it? Every value is then held against it exactly. */
+export function isColumnType(type: string): boolean {
   const [, precision, scale] = decimal.exec(type) ?? []
   if (precision !== undefined && scale !== undefined) return Number(scale) <= Number(precision)
   return columnTypeNames.includes(type as (typeof columnTypeNames)[number])

@@ -2,7 +2,7 @@
 import { AvroFault } from '../avro/cursor.ts'
 import { type AvroHeader, parseHeader } from '../avro/header.ts'
 import { type AvroField, columnTypeOf, fieldsOf, SchemaFault } from '../avro/schema.ts'
-import type { RunDocument } from '../documents.ts'
+import type { Column, RunDocument } from '../documents.ts'
 import type { Pipeline } from '../pipeline.ts'
 import { cutsOf, type Look } from '../plan.ts'
 import { isRefusal, type Refusal } from './refusal.ts'
@@ -15,18 +15,30 @@ type Planned = Omit<RunDocument, 'runId' | 'pipeline' | 'source'>
 const headerBytesMax = 4 * 1024 ** 2
 const codecs = ['null', 'deflate', 'snappy', 'zstandard']
 
-/** One read beyond the head at most, and only for a header that is longer. */
+export interface DescribedAvro {
+  header: AvroHeader
+  schema: AvroField[]
+  columns: Column[]
+}
+
+/** What the header says. One read beyond the head at most, and only for a header that is longer. */
+export async function describeAvro(look: Look): Promise<DescribedAvro | Refusal> {
+  const header = await readHeader(look)
+  if (isRefusal(header)) return header
+  if (!codecs.includes(header.codec)) return codecNotSupported(header.codec)
+  const schema = schemaOf(header)
+  if (isRefusal(schema)) return schema
+  return { header, schema, columns: schema.map(({ name, node }) => ({ name, type: columnTypeOf(node) })) }
+}
+
 export async function planAvro(
   source: Source,
   look: Look,
   partitionBytes: number | undefined,
 ): Promise<Planned | Refusal> {
-  const header = await readHeader(look)
-  if (isRefusal(header)) return header
-  if (!codecs.includes(header.codec)) return codecNotSupported(header.codec)
-  const found = schemaOf(header)
-  if (isRefusal(found)) return found
-  const columns = found.map(({ name, node }) => ({ name, type: columnTypeOf(node) }))
+  const described = await describeAvro(look)
+  if (isRefusal(described)) return described
+  const { header, columns } = described
   const drifted = typedColumns(source, columns)
   if (isRefusal(drifted)) return drifted
   const { fields, drift } = drifted

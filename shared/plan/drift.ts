@@ -39,6 +39,15 @@ export function driftOf(
   return differs ? { columns, fields: [...names], drift } : { columns }
 }
 
+/** Columns that are new in one of many objects: a run has those that its first object gave it. */
+export function notInFirst(lost: readonly string[], whose = 'the header'): Refusal {
+  return {
+    code: 'COLUMNS_DIFFER',
+    words: `${whose} has ${lost.join(', ')}, which the first object of the list does not have`,
+    remedy: "Name them in source.columns, set source.drift to 'ignore', or load that object by itself.",
+  }
+}
+
 type Difference = NonNullable<Layout['drift']>
 
 /** Unknown names that are lacking ones in another case: SQL cannot tell them apart. */

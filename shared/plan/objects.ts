@@ -1,9 +1,8 @@
 /** Many objects as one source: laid end to end in the order of a list, and packed into partitions. Pure. */
 import type { Assignment, AssignmentPage, ObjectList, RunDocument } from '../documents.ts'
-import type { Pipeline } from '../pipeline.ts'
+import type { Format } from '../layout.ts'
 import type { ByteRange } from '../ports.ts'
 import { padded, partitionsPerPage, type SourceObject } from '../records.ts'
-import type { Refusal } from './refusal.ts'
 
 /** One object of a run's list. */
 export interface RunObject extends Omit<SourceObject, 'bucket'> {
@@ -56,18 +55,6 @@ export const objectKeys = {
   index: (runId: string, listing: string): string => `runs/${runId}/objects/${listing}/index.json`,
 }
 
-/** Formats whose objects can be taken one behind the other. */
-const formatsInLists: readonly string[] = ['csv', 'ndjson', 'json', 'lines', 'fixed']
-
-export function refuseFormat({ source }: Pipeline): Refusal | undefined {
-  if (formatsInLists.includes(source.format)) return undefined
-  return {
-    code: 'MANY_OBJECTS_NOT_SUPPORTED_FOR_FORMAT',
-    words: `objects of the format ${source.format} cannot be taken as one run`,
-    remedy: 'Drop them one by one: each becomes a run of its own.',
-  }
-}
-
 /** The run of a whole list, from the plan of its first object that holds anything. */
 export function planOfList(
   first: RunDocument,
@@ -82,9 +69,12 @@ export function planOfList(
 /** Names by which compressed objects go: with these, an object is never cut. */
 const compressedName = /\.(gz|gzip|bgz|zst|zstd)$/i
 
+/** Their objects are taken whole, however large. */
+const wholeFormats: readonly Format[] = ['json', 'parquet', 'avro']
+
 /** May ranges of the object be read by themselves? */
 export function isCuttable({ layout, pipeline: { source } }: RunDocument, { key }: RunObject): boolean {
-  if (layout.compression !== 'none' || source.format === 'json') return false
+  if (layout.compression !== 'none' || wholeFormats.includes(source.format)) return false
   if (source.format === 'fixed' && source.recordBytes !== undefined) return false
   return source.compression === 'none' || !compressedName.test(key)
 }

@@ -30,11 +30,27 @@ export async function planParquet(
   )
   if (isRefusal(file)) return file
   const found = columnsOf(file.footer.schema)
-  if (found === undefined) return invalid(file.footerAt, 'its schema is no tree')
+  if (found === undefined) return noTree(file)
   const drifted = typedColumns(source, found)
   if (isRefusal(drifted)) return drifted
   const taken = takenOf(found, drifted.columns)
   return refused(file, found, taken) ?? planned(file, taken, drifted, partitionBytes)
+}
+
+/** One of a run's many objects, held against what its first one gave the run; `undefined`: nothing speaks against it. */
+export function refuseInList(
+  source: Source,
+  columns: readonly Column[],
+  file: ParquetFile,
+): Refusal | undefined {
+  const found = columnsOf(file.footer.schema)
+  if (found === undefined) return noTree(file)
+  const drifted = typedColumns(source, found, columns)
+  return isRefusal(drifted) ? drifted : refused(file, found, takenOf(found, columns))
+}
+
+function noTree({ footerAt }: ParquetFile): Refusal {
+  return invalid(footerAt, 'its schema is no tree')
 }
 
 /** The file's columns that a run reads. */

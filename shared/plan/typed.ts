@@ -1,23 +1,41 @@
 /** Columns of files that have types of their own, held against the pipeline's. Pure. */
 import { refuseTakenNames } from '../added-columns.ts'
 import type { Column } from '../documents.ts'
+import { isColumnType } from '../pipeline/columns.ts'
 import type { Pipeline } from '../pipeline.ts'
-import { type Drifted, driftOf } from './drift.ts'
+import { type Drifted, driftOf, notInFirst } from './drift.ts'
 import { isRefusal, type Refusal } from './refusal.ts'
 
 type Source = Extract<Pipeline['source'], { format: 'parquet' | 'avro' }>
 
-/** @param found the file's own columns, in its order */
-export function typedColumns(source: Source, found: readonly Column[]): Drifted | Refusal {
+const whose = "the file's schema"
+
+/**
+ * @param found the file's own columns, in its order
+ * @param frozen of one of many objects: the run's columns, which the first of them gave it
+ */
+export function typedColumns(
+  source: Source,
+  found: readonly Column[],
+  frozen?: readonly Column[],
+): Drifted | Refusal {
   const names = found.map(({ name }) => name)
   const unclear = namesRepeat(names) ?? refuseTakenNames(source, [], names)
   if (unclear) return unclear
   const types = new Map(found.map(({ name, type }) => [name, type]))
-  const declared = Object.entries(source.columns ?? {}).map(([name, type]): Column => ({ name, type }))
+  const named = Object.entries(source.columns ?? {}).map(([name, type]): Column => ({ name, type }))
+  const declared = frozen ?? named
   const drifted = driftOf(names, declared, source.drift, name => types.get(name) ?? 'VARCHAR')
-  if (isRefusal(drifted))
-    return { ...drifted, words: drifted.words.replace(/^the header/, "the file's schema") }
-  return typesDiffer(declared, name => types.get(name)) ?? drifted
+  if (isRefusal(drifted)) return { ...drifted, words: drifted.words.replace(/^the header/, whose) }
+  const lost = frozen ? newNames(drifted, frozen) : []
+  if (lost.length > 0) return notInFirst(lost, whose)
+  const isNamed = (name: string): boolean => named.some(column => column.name === name)
+  return typesDiffer(declared, name => types.get(name), isNamed) ?? drifted
+}
+
+function newNames({ columns }: Drifted, frozen: readonly Column[]): string[] {
+  const known = new Set(frozen.map(({ name }) => name))
+  return columns.map(({ name }) => name).filter(name => !known.has(name))
 }
 
 type Kind =
@@ -57,15 +75,29 @@ function kindOf(type: string): Kind {
   return same.includes(lower) ? (lower as Kind) : 'other'
 }
 
+/** Of numbers, some fit another width; text is bytes as well. Types of the first object can be any that files have. */
+function canFit(own: string, type: string): boolean {
+  if (own === type) return true
+  const kind = kindOf(own)
+  if (isColumnType(type)) return taken[kind].test(type)
+  return (kind === 'number' || kind === 'timestamp' || own === 'VARCHAR') && kindOf(type) === otherKind(kind)
+}
+
+function otherKind(kind: Kind): Kind {
+  return kind === 'text' ? 'bytes' : kind
+}
+
 /** @param typeOf the file's own type of a column; `undefined` where it lacks it */
 function typesDiffer(
   columns: readonly Column[],
   typeOf: (name: string) => string | undefined,
+  isNamed: (name: string) => boolean,
 ): Refusal | undefined {
   const words = columns.flatMap(({ name, type }) => {
     const own = typeOf(name)
-    if (own === undefined || own === type || taken[kindOf(own)].test(type)) return []
-    return [`${name} is ${own} in the file and ${type} in the pipeline`]
+    if (own === undefined || canFit(own, type)) return []
+    const where = isNamed(name) ? 'the pipeline' : 'the first object of the list'
+    return [`${name} is ${own} in the file and ${type} in ${where}`]
   })
   if (words.length === 0) return undefined
   return {

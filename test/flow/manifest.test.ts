@@ -155,7 +155,7 @@ describe('a manifest', () => {
       '{"destinationBucket":"a","fileFormat":"ORC","fileSchema":"x","files":[]}',
       'INVENTORY_FORMAT_NOT_SUPPORTED',
     ],
-    ['of Parquet', '{"prefix":"s3://archive/logs/"}', 'MANY_OBJECTS_NOT_SUPPORTED_FOR_FORMAT', 'rows'],
+    ['whose objects are no Parquet files', '{"prefix":"s3://archive/logs/"}', 'PARQUET_NOT_VALID', 'rows'],
     ['whose objects lack the columns', '{"prefix":"s3://archive/logs/"}', 'COLUMNS_DIFFER', 'table'],
   ]
   for (const [what, body, code, pipeline] of refused) {

@@ -20,15 +20,19 @@ export interface Lines {
   withins: number[]
 }
 
-/** Errors of the function: AvroFault, also where the records end before the block does. */
+/**
+ * @param fields of the line, in its order; NULL where the schema lacks one
+ * Errors of the function: AvroFault, also where the records end before the block does.
+ */
 export function lineWriter(schema: readonly AvroField[], fields: readonly string[]) {
-  const parts = schema.map(field => ({ ...decoderOf(field), taken: fields.includes(field.name) }))
+  const parts = schema.map(field => ({ ...decoderOf(field), place: fields.indexOf(field.name) }))
+  const nothing = fields.map(() => '')
   const behind = fields.length === 1 ? `${delimiter}1\n` : '\n'
   return (cursor: AvroCursor): string => {
-    const texts: string[] = []
-    for (const { decode, isText, taken } of parts) {
+    const texts = [...nothing]
+    for (const { decode, isText, place } of parts) {
       const text = decode(cursor)
-      if (taken) texts.push(text === undefined ? '' : isText ? quotedText(text) : text)
+      if (place !== -1 && text !== undefined) texts[place] = isText ? quotedText(text) : text
     }
     return texts.join(delimiter) + behind
   }

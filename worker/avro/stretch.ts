@@ -14,8 +14,9 @@ import { type Lines, linesOf, lineWriter } from './lines.ts'
 /** Less than this is no bomb, however it was compressed. */
 const harmlessBytes = 64 * 1024 ** 2
 
-export function avroStretch(source: StretchSource): Stretch {
-  const reading = new AvroReading(source)
+/** @param head the first bytes of the object where they are at hand: its header at least */
+export function avroStretch(source: StretchSource, head?: Buffer): Stretch {
+  const reading = new AvroReading(source, head)
   const stretch: Stretch = {
     from: 0,
     first: 0,
@@ -33,22 +34,24 @@ export function avroStretch(source: StretchSource): Stretch {
 
 class AvroReading {
   readonly #source: StretchSource
+  readonly #head: Buffer | undefined
   /** The lines that were handed over last: places are asked for as they are read. */
   #lines: Lines = { bytes: Buffer.alloc(0), begins: [], withins: [] }
   #linesAt = 0
   #blockAt = 0
 
-  constructor(source: StretchSource) {
+  constructor(source: StretchSource, head: Buffer | undefined) {
     this.#source = source
+    this.#head = head
   }
 
   async *chunks(onBlock: (block: Block) => void): AsyncGenerator<Buffer> {
-    const { objects, run } = this.#source
+    const { run } = this.#source
     const range = rangeOf(this.#source)
     if ((range.exact ?? range.start) >= range.end) return
-    const { schema, codec, sync } = await headerOf(this.#source)
+    const { schema, codec, sync } = await headerOf(this.#source, this.#head)
     const writeLine = lineWriter(fieldsOf(schema), avroFields(run))
-    const bytes = bytesFrom(objects, run.source, range.exact ?? range.start - syncBytes, range.end)
+    const bytes = this.#bytes(range.exact ?? range.start - syncBytes, range.end)
     const bounds = new Bounds(run)
     let offset = 0
     for await (const block of blocksOf({ ...range, sync }, bytes)) {
@@ -63,6 +66,14 @@ class AvroReading {
         yield lines.bytes
       }
     }
+  }
+
+  #bytes(from: number, end: number): AsyncIterable<Buffer> {
+    const { objects, run } = this.#source
+    const head = this.#head
+    return head?.length === run.source.bytes
+      ? alone(head.subarray(from, end))
+      : bytesFrom(objects, run.source, from, end)
   }
 
   position(offset: number): Position {
@@ -82,8 +93,14 @@ function rangeOf({ run, assignment }: StretchSource): Omit<BlockRange, 'sync'> {
 }
 
 /** Planning has found it sound, and the object is the same. */
-async function headerOf({ objects, run }: StretchSource): Promise<AvroHeader> {
-  return parseHeader(await collected(segment(objects, run.source, 0, run.layout.skipBytes)))
+async function headerOf({ objects, run }: StretchSource, head: Buffer | undefined): Promise<AvroHeader> {
+  const { skipBytes } = run.layout
+  if (head && head.length >= skipBytes) return parseHeader(head)
+  return parseHeader(await collected(segment(objects, run.source, 0, skipBytes)))
+}
+
+async function* alone(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes
 }
 
 function decompressed({ at, data }: Block, codec: string): Buffer {

@@ -2,6 +2,7 @@
 import { addedColumns } from '../../shared/added-columns.ts'
 import type { Column, RunDocument } from '../../shared/documents.ts'
 import type { ParquetColumn } from '../../shared/parquet/columns.ts'
+import { isColumnType } from '../../shared/pipeline/columns.ts'
 import { castOf, isExact, misfitWords } from '../duckdb/exact.ts'
 import { literal, name } from '../duckdb/text.ts'
 
@@ -28,12 +29,13 @@ export function takenColumns(
 ): Taken[] {
   const { source } = run.pipeline
   const declared = new Set(Object.keys(('columns' in source && source.columns) || {}))
-  const instants = new Set(found.filter(({ type }) => type === 'TIMESTAMPTZ').map(({ name: title }) => title))
+  const files = new Map(found.map(({ name: title, type }) => [title, type]))
   const own = run.columns.map(column => {
     const type = typeOf(column.name)
     if (type === undefined) return always(column.name, `CAST(NULL AS ${column.type})`)
-    const instant = type === nanoseconds && instants.has(column.name)
+    const instant = type === nanoseconds && files.get(column.name) === 'TIMESTAMPTZ'
     if (declared.has(column.name)) return converted(column, type, instant)
+    if (files.get(column.name) !== column.type) return asFirst(column, type, instant)
     return instant ? wholeMicroseconds(column) : always(column.name, name(column.name))
   })
   return [...own, ...addedColumns(source).map(column => metadata(column, run))]
@@ -60,6 +62,18 @@ function converted(column: Column, own: string, instant: boolean): Taken {
   const text = instant ? `(CAST(${field} AS VARCHAR) || '+00')` : `CAST(${field} AS VARCHAR)`
   const value = castOf(type, text)
   return { name: title, value, fits: isExact(type, text, value), misfit: misfitWords(type) }
+}
+
+/** Of many objects, one has another type for it than the first. */
+function asFirst(column: Column, own: string, instant: boolean): Taken {
+  const { name: title, type } = column
+  if (isColumnType(type)) return converted(column, own, instant)
+  const field = name(title)
+  if (type === 'BLOB') return always(title, `encode(${field})`)
+  // TRY_CAST throws for some times beyond the type.
+  const value = `TRY(CAST(${field} AS ${type}))`
+  const back = `coalesce(TRY(CAST(${value} AS ${own})) = ${field}, false)`
+  return { name: title, value, fits: `(${field} IS NULL OR ${back})`, misfit: misfitWords(type) }
 }
 
 /** Text that its writer has not marked as such. */

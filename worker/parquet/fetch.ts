@@ -3,12 +3,20 @@ import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { MillraceError } from '../../shared/errors.ts'
 import { chunkBytes, footerOfGroups, parquetMagic } from '../../shared/parquet/footer.ts'
 import type { ParquetFile } from '../../shared/parquet/read.ts'
-import type { ByteRange } from '../../shared/ports.ts'
-import type { Attempt } from '../attempt.ts'
+import type { ByteRange, Objects } from '../../shared/ports.ts'
+import type { SourceObject } from '../../shared/records.ts'
 import { segment } from '../read/bytes.ts'
 
 /** A request costs about as much time as reading so many bytes. */
 const gapBytesMax = 256 * 1024
+
+/** Row groups [start, end) of an object. */
+export interface GroupsSource {
+  objects: Objects
+  source: SourceObject
+  range: ByteRange
+  signal?: AbortSignal | undefined
+}
 
 export interface Fetched {
   bytesRead: number
@@ -20,18 +28,18 @@ export interface Fetched {
  * Errors: STOPPED and those of reading.
  */
 export async function fetchGroups(
-  { objects, run, assignment, signal }: Pick<Attempt, 'objects' | 'run' | 'assignment' | 'signal'>,
+  { objects, source, range: { start: first, end: behind }, signal }: GroupsSource,
   { footer, footerAt }: ParquetFile,
   leaves: readonly number[],
   file: string,
 ): Promise<Fetched> {
   const descriptor = openSync(file, 'wx')
   try {
-    const ranges = neededRanges(footer.groups.slice(assignment.start, assignment.end), leaves)
+    const ranges = neededRanges(footer.groups.slice(first, behind), leaves)
     let bytesRead = 0
     for (const range of ranges) {
       let at = range.start
-      for await (const chunk of segment(objects, run.source, range.start, range.end)) {
+      for await (const chunk of segment(objects, source, range.start, range.end)) {
         if (signal?.aborted) throw new MillraceError('STOPPED', 'Asked to stop while reading')
         writeAll(descriptor, chunk, at)
         at += chunk.length
@@ -40,7 +48,7 @@ export async function fetchGroups(
     }
     writeAll(descriptor, Buffer.from(parquetMagic), 0)
     ftruncateSync(descriptor, footerAt)
-    writeAll(descriptor, ending(footerOfGroups(footer, assignment.start, assignment.end)), footerAt)
+    writeAll(descriptor, ending(footerOfGroups(footer, first, behind)), footerAt)
     return { bytesRead, requests: ranges.length }
   } finally {
     closeSync(descriptor)

@@ -7,6 +7,8 @@ import type { Session } from '../duckdb/session.ts'
 import { literal, name } from '../duckdb/text.ts'
 import { type Taken, takenColumns } from './columns.ts'
 
+/** Of one file at a time. */
+export const loadedTable = 'loaded'
 const culpritColumn = '__millrace_culprit'
 const rawColumn = '__millrace_raw'
 /** Misfits fetched at a time: their records as JSON may be long. */
@@ -25,6 +27,7 @@ export class ParquetTable {
   readonly #session: Session
   readonly #scan: string
   #columns: Taken[] = []
+  #misfits = 0
   /** Members of a struct: only what was fetched can be read. */
   #fields: string[] = []
 
@@ -34,7 +37,7 @@ export class ParquetTable {
   }
 
   /**
-   * Makes the view `input` of the rows whose values all fit. Returns how many do not.
+   * Makes the table `loadedTable`. Returns how many of its rows have values that do not fit.
    * Errors: BAD_INPUT with DuckDB's words, COUNT_MISMATCH where it sees more or fewer rows than `records`.
    */
   async load(
@@ -48,14 +51,18 @@ export class ParquetTable {
     this.#fields = fetched.map(title => `${name(title)}: ${name(title)}`)
     const values = this.#columns.map(({ name: title, value }) => `${value} AS ${name(title)}`)
     const select = [...values, ...this.#verdict()].join(', ')
-    await this.#session.run(`CREATE TABLE loaded AS SELECT ${select} FROM ${this.#scan}`, 'BAD_INPUT')
+    await this.#session.run(`CREATE TABLE ${loadedTable} AS SELECT ${select} FROM ${this.#scan}`, 'BAD_INPUT')
     const bad = this.#isChecked ? `count(${culpritColumn})` : '0'
-    const [[seen, misfits] = []] = await this.#session.rows(`SELECT count(*), ${bad} FROM loaded`)
+    const [[seen, misfits] = []] = await this.#session.rows(`SELECT count(*), ${bad} FROM ${loadedTable}`)
     reconcile(Number(seen), records)
+    this.#misfits = Number(misfits)
+    return this.#misfits
+  }
+
+  /** SELECT of the rows whose values all fit. */
+  get sound(): string {
     const titles = this.#columns.map(({ name: title }) => name(title)).join(', ')
-    const where = Number(misfits) === 0 ? '' : ` WHERE ${culpritColumn} IS NULL`
-    await this.#session.run(`CREATE VIEW input AS SELECT ${titles} FROM loaded${where}`)
-    return Number(misfits)
+    return `SELECT ${titles} FROM ${loadedTable}${this.#misfits === 0 ? '' : ` WHERE ${culpritColumn} IS NULL`}`
   }
 
   /** The rows that do not fit, in order, each with the first column that is why. */
@@ -63,7 +70,7 @@ export class ParquetTable {
     let behind = -1
     for (let count = 0; count < countMax; count += misfitsPerQuery) {
       const rows = await this.#session.rows(
-        `SELECT rowid, ${culpritColumn}, ${rawColumn} FROM loaded
+        `SELECT rowid, ${culpritColumn}, ${rawColumn} FROM ${loadedTable}
          WHERE ${culpritColumn} IS NOT NULL AND rowid > ${behind} ORDER BY rowid LIMIT ${misfitsPerQuery}`,
       )
       for (const [ordinal, culprit, raw] of rows) {

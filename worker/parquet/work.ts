@@ -1,96 +1,118 @@
-/** A partition of row groups: their bytes fetched, their rows taken by their own types. */
-import { join } from 'node:path'
+/** A partition of Parquet: row groups of one file or many files whole, their rows taken by their own types. */
+import { rm } from 'node:fs/promises'
 import { rejectsPerPartitionMax } from '../../shared/documents.ts'
 import { isError, MillraceError } from '../../shared/errors.ts'
-import { columnsOf } from '../../shared/parquet/columns.ts'
 import type { RowGroup } from '../../shared/parquet/footer.ts'
-import { type ParquetFile, readParquetFooter } from '../../shared/parquet/read.ts'
-import { leavesOf, takenOf } from '../../shared/plan/parquet.ts'
-import { isRefusal } from '../../shared/plan/refusal.ts'
 import type { Report } from '../../shared/records.ts'
 import { type Attempt, finish } from '../attempt.ts'
+import type { Session } from '../duckdb/session.ts'
 import type { WrittenFile } from '../duckdb/write.ts'
-import { collected, segment } from '../read/bytes.ts'
+import { namingObject } from '../read/object-fault.ts'
 import { Rejects } from '../read/rejects.ts'
-import { fetchGroups } from './fetch.ts'
-import { checkPages } from './pages.ts'
+import { type ParquetPart, partsOf } from './part.ts'
+import { JoinedRows } from './rows.ts'
 import { ParquetTable } from './table.ts'
 
 /** Errors: BAD_INPUT (refusal PARQUET_CORRUPT; or more rejects than tolerated), and those of `work`. */
 export async function workParquet(attempt: Attempt): Promise<Report> {
-  const { assignment, scratch, run, log } = attempt
-  const began = attempt.elapsedMs()
-  const file = await footerOf(attempt)
-  const found = columnsOf(file.footer.schema) ?? []
-  const local = join(scratch.dir, 'input.parquet')
-  const leaves = leavesOf(takenOf(found, run.columns))
-  const fetched = await fetchGroups(attempt, file, leaves, local)
-  const groups = file.footer.groups.slice(assignment.start, assignment.end)
-  const pagesChecked = checkPages(local, groups, assignment.start, leaves)
-  const recordsRead = groups.reduce((sum, { records }) => sum + records, 0)
-  log.info('read', { records: recordsRead, ...fetched, pagesChecked, ms: attempt.elapsedMs() - began })
+  const { assignment, scratch, run } = attempt
   const rejects = new Rejects(scratch.rejects, assignment.partition, run)
-  const files =
-    recordsRead === 0 ? [] : await working(attempt, { local, found, groups, recordsRead }, rejects)
-  const range = { start: assignment.start, end: assignment.end }
-  return finish(attempt, { files, rejects, recordsRead, range, guessed: false })
-}
-
-/** Planning has found it sound, and the object is the same: what is wrong now is a fault of the reading. */
-async function footerOf({ objects, run }: Attempt): Promise<ParquetFile> {
-  const { source } = run
-  const file = await readParquetFooter(source.bytes, ({ start, end }) =>
-    collected(segment(objects, source, start, end)),
-  )
-  if (!isRefusal(file)) return file
-  throw new MillraceError('BAD_INPUT', file.words, { refusal: file.code, remedy: file.remedy })
-}
-
-interface Local {
-  local: string
-  found: NonNullable<ReturnType<typeof columnsOf>>
-  groups: RowGroup[]
-  recordsRead: number
-}
-
-async function working(attempt: Attempt, rows: Local, rejects: Rejects): Promise<WrittenFile[]> {
-  const { run, scratch, signal, log } = attempt
-  const began = attempt.elapsedMs()
-  const session = await attempt.openSession({ scratch, signal })
+  const loading = new Loading(attempt, rejects)
   try {
-    const table = new ParquetTable(session, rows.local)
-    const misfits = await table.load(run, rows.found, rows.recordsRead).catch(corrupt(attempt, rows))
-    if (misfits > 0) await rejectMisfits(attempt, table, rows.groups, rejects, misfits)
-    const loadedMs = attempt.elapsedMs() - began
-    const tolerated = rejects.count <= run.pipeline.tolerate.rejectedRecords
-    const { writeOutput } = await import('../duckdb/write.ts')
-    const files = tolerated ? await writeOutput(session, run.pipeline, scratch) : []
-    log.info('worked', { misfits, files: files.length, loadedMs, ms: attempt.elapsedMs() - began })
-    return files
+    const began = attempt.elapsedMs()
+    for await (const part of partsOf(attempt)) {
+      await loading.add(part)
+      if (rejects.tooMany) break
+    }
+    const { range, counts } = loading
+    attempt.log.info('read', { ...counts, rejected: rejects.count, ms: attempt.elapsedMs() - began })
+    const files = await loading.working()
+    return await finish(attempt, { files, rejects, recordsRead: counts.records, range, guessed: false })
   } finally {
-    session.close()
+    loading.close()
+  }
+}
+
+class Loading {
+  readonly counts = { files: 0, records: 0, bytesRead: 0, requests: 0, pagesChecked: 0 }
+  range: Report['range']
+  readonly #attempt: Attempt
+  readonly #rejects: Rejects
+  #session: Session | undefined
+  #rows: JoinedRows | undefined
+
+  constructor(attempt: Attempt, rejects: Rejects) {
+    this.#attempt = attempt
+    this.#rejects = rejects
+  }
+
+  async add(part: ParquetPart): Promise<void> {
+    const { counts } = this
+    this.range = { start: this.range?.start ?? part.covers.start, end: part.covers.end }
+    counts.files++
+    counts.records += part.records
+    counts.bytesRead += part.bytesRead
+    counts.requests += part.requests
+    counts.pagesChecked += part.pagesChecked
+    if (part.records > 0) await this.#load(part)
+    await rm(part.file)
+  }
+
+  async #load(part: ParquetPart): Promise<void> {
+    const { scratch, signal, run } = this.#attempt
+    this.#session ??= await this.#attempt.openSession({ scratch, signal })
+    this.#rows ??= new JoinedRows(this.#session)
+    await this.#rows.makeRoom()
+    const table = new ParquetTable(this.#session, part.file)
+    const { source, found, records } = part
+    try {
+      const misfits = await table.load({ ...run, source }, found, records).catch(corrupt(part))
+      if (misfits > 0) await rejectMisfits(part, table, this.#rejects, misfits)
+    } catch (error) {
+      throw run.layout.space === 'objects' ? namingObject(source, error) : error
+    }
+    this.#rows.take(table, source)
+  }
+
+  /** The user's SQL, unless nothing is there or too much was rejected. */
+  async working(): Promise<WrittenFile[]> {
+    const { run, scratch, log } = this.#attempt
+    if (this.#session === undefined || this.#rows === undefined) return []
+    const began = this.#attempt.elapsedMs()
+    await this.#rows.makeInput()
+    const tolerated = this.#rejects.count <= run.pipeline.tolerate.rejectedRecords
+    const { writeOutput } = await import('../duckdb/write.ts')
+    const files = tolerated ? await writeOutput(this.#session, run.pipeline, scratch) : []
+    log.info('worked', { files: files.length, ms: this.#attempt.elapsedMs() - began })
+    return files
+  }
+
+  close(): void {
+    this.#session?.close()
   }
 }
 
 async function rejectMisfits(
-  { assignment }: Attempt,
+  { groups, first: firstGroup, position }: ParquetPart,
   table: ParquetTable,
-  groups: readonly RowGroup[],
   rejects: Rejects,
   count: number,
 ): Promise<void> {
+  const before = rejects.count
+  const countMax = rejectsPerPartitionMax + 1 - before
   let group = 0
   let first = 0
-  for await (const { ordinal, column, reason, raw } of table.misfits(rejectsPerPartitionMax + 1)) {
+  for await (const { ordinal, column, reason, raw } of table.misfits(countMax)) {
     while (ordinal >= first + (groups[group]?.records ?? Number.POSITIVE_INFINITY)) {
       first += groups[group++]?.records ?? 0
     }
-    const place = `Row ${ordinal - first} of row group ${assignment.start + group} (both from 0)`
-    rejects.add({ at: offsetOf(groups[group]) }, `${place}: ${reason}`, Buffer.from(raw), column)
+    const place = `Row ${ordinal - first} of row group ${firstGroup + group} (both from 0)`
+    rejects.add(position(offsetOf(groups[group])), `${place}: ${reason}`, Buffer.from(raw), column)
   }
   rejects.flush()
-  if (rejects.count === Math.min(count, rejectsPerPartitionMax + 1)) return
-  throw new MillraceError('COUNT_MISMATCH', `${count} rows do not fit, but ${rejects.count} are found again`)
+  const found = rejects.count - before
+  if (found === Math.min(count, countMax)) return
+  throw new MillraceError('COUNT_MISMATCH', `${count} rows do not fit, but ${found} are found again`)
 }
 
 /** Of a row group's first byte; 0 where it has none. */
@@ -101,12 +123,11 @@ function offsetOf(group: RowGroup | undefined): number {
 /** What DuckDB says of the disk to which it spills, not of the file. */
 const diskFull = /No space left/
 
-function corrupt({ assignment }: Attempt, { groups }: Local) {
+function corrupt({ groups, first }: ParquetPart) {
   return (error: unknown): never => {
     if (!isError(error, 'BAD_INPUT')) throw error
     if (diskFull.test(error.message)) throw new MillraceError('WORK_FAILED', error.message, { cause: error })
-    const { start, end } = assignment
-    const place = `row groups [${start}, ${end}), from byte ${offsetOf(groups[0])} on`
+    const place = `row groups [${first}, ${first + groups.length}), from byte ${offsetOf(groups[0])} on`
     throw new MillraceError('BAD_INPUT', `The Parquet file is corrupt in ${place}: ${error.message}`, {
       refusal: 'PARQUET_CORRUPT',
       remedy: 'Write or upload the file again.',

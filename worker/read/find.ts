@@ -4,7 +4,7 @@ import { MillraceError } from '../../shared/errors.ts'
 import { type Mark, recordsPerMark } from './spool.ts'
 import { stretchesOf } from './stretch.ts'
 import { readUnits } from './units.ts'
-import { isNoRecord, linesOf, type PartitionSource, rawOf, requestOf } from './walk.ts'
+import { isNoRecord, lineOf, linesOf, type PartitionSource, rawOf, requestOf } from './walk.ts'
 
 type OnFound = (ordinal: number, position: Position, raw: Buffer, line: number) => void
 
@@ -53,7 +53,7 @@ async function findFrom(
       lines += linesOf(unit, format)
       if (isNoRecord(unit, format) || format.fault(unit) !== undefined) return true
       if (ordinal === wanted[next]) {
-        onFound(ordinal, stretch.position(unit.offset), rawOf(unit), before + 1)
+        onFound(ordinal, stretch.position(unit.offset), rawOf(unit), lineOf(stretch, before))
         next++
       }
       ordinal++

@@ -2,21 +2,25 @@
 import { compressionOf } from '../../shared/compression/container.ts'
 import { csvFields } from '../../shared/csv-fields.ts'
 import type { RunDocument } from '../../shared/documents.ts'
-import { isError, MillraceError } from '../../shared/errors.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
+import { notInFirst } from '../../shared/plan/drift.ts'
 import { isRefusal, type Refusal } from '../../shared/plan/refusal.ts'
+import { planRows } from '../../shared/plan/rows.ts'
 import { planText, type TextPlan } from '../../shared/plan/text.ts'
 import { headBytesMax } from '../../shared/plan.ts'
 import type { SourceObject } from '../../shared/records.ts'
 import { arrayLines } from './array.ts'
 import { decompressed } from './compressed/streams.ts'
 import { formatOf, type RecordFormat } from './format.ts'
+import { namingObject, refusedObject } from './object-fault.ts'
 import { RecordBytes, type RecordSink } from './record-bytes.ts'
 import type { Spool } from './spool.ts'
 
 export interface OpenedObject {
   /** Where its records begin, in decompressed bytes. */
   from: number
+  /** Lines before them. */
+  skipLines: number
   compressed: boolean
   /** Where its fields are not those of the run in the run's order. */
   format?: RecordFormat
@@ -50,17 +54,20 @@ export async function openObject(
   try {
     const start = await beginning(raw, magicBytes)
     const compression = compressionOf(source.compression, start.bytes)
-    if (typeof compression !== 'string') throw refused(ref, compression)
-    if (isCut && compression !== 'none') throw refused(ref, mixed)
+    if (typeof compression !== 'string') throw refusedObject(ref, compression)
+    if (isCut && compression !== 'none') throw refusedObject(ref, mixed)
     const content = decompressed(joined(start.bytes, raw), compression, source.decompressed)
-    stream = naming(ref, arrayLines(content, run.pipeline))
+    stream = arrayLines(content, run.pipeline)
     const head = await beginning(stream, headBytesMax)
     const text = planText(asFrozen(run), head)
-    if (isRefusal(text)) throw refused(ref, text)
+    if (isRefusal(text)) throw refusedObject(ref, text)
     const from = text.layout.skipBytes
+    const rows = planRows(source, text, head)
+    if (isRefusal(rows)) throw refusedObject(ref, rows)
     const format = formatFor(run, ref, text)
     return {
       from,
+      skipLines: rows.skipLines ?? 0,
       compressed: compression !== 'none',
       ...(format ? { format } : {}),
       chunks: () => joined(head.bytes.subarray(from), stream),
@@ -68,7 +75,7 @@ export async function openObject(
     }
   } catch (error) {
     await stream.return(undefined)
-    throw error
+    throw namingObject(ref, error)
   }
 }
 
@@ -93,21 +100,6 @@ async function* joined(first: Buffer, stream: AsyncGenerator<Buffer>): AsyncGene
     yield* stream
   } finally {
     await stream.return(undefined)
-  }
-}
-
-/** Among many objects, a fault in the bytes of one must say of which. */
-async function* naming({ key }: SourceObject, stream: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
-  try {
-    yield* stream
-  } catch (error) {
-    if (!isError(error, 'BAD_INPUT')) throw error
-    const { refusal, remedy, message } = error
-    throw new MillraceError('BAD_INPUT', `${key}: ${message}`, {
-      cause: error,
-      ...(refusal === undefined ? {} : { refusal }),
-      ...(remedy === undefined ? {} : { remedy }),
-    })
   }
 }
 
@@ -141,7 +133,7 @@ function formatFor(run: RunDocument, ref: SourceObject, text: TextPlan): RecordF
   const { source } = run.pipeline
   const keepsAll = 'rescued' in source && source.rescued !== undefined
   const lost = keepsAll ? own.filter(name => !wanted.includes(name)) : newColumns(text, known)
-  if (lost.length > 0) throw refused(ref, columnsDiffer(lost))
+  if (lost.length > 0) throw refusedObject(ref, notInFirst(lost))
   const layout = { ...run.layout, fields: own }
   return reordered(formatOf(run), formatOf({ ...run, layout }))
 }
@@ -152,14 +144,6 @@ function fieldsOf({ layout, columns }: Pick<TextPlan, 'columns' | 'layout'>): st
 
 function newColumns({ columns }: TextPlan, known: ReadonlySet<string>): string[] {
   return columns.map(({ name }) => name).filter(name => !known.has(name))
-}
-
-function columnsDiffer(lost: readonly string[]): Refusal {
-  return {
-    code: 'COLUMNS_DIFFER',
-    words: `the header has ${lost.join(', ')}, which the first object of the list does not have`,
-    remedy: "Name them in source.columns, set source.drift to 'ignore', or load that object by itself.",
-  }
 }
 
 /** Records of `own` in the order and dialect of `run`'s spool; what an object lacks is NULL. */
@@ -182,8 +166,4 @@ function reordered(run: RecordFormat, own: RecordFormat): RecordFormat {
       }
     },
   }
-}
-
-function refused({ key }: SourceObject, { code, words, remedy }: Refusal): MillraceError {
-  return new MillraceError('BAD_INPUT', `${key}: ${words}`, { refusal: code, remedy })
 }

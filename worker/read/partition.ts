@@ -8,7 +8,7 @@ import type { Rejects } from './rejects.ts'
 import type { Spool } from './spool.ts'
 import { type Stretch, stretchesOf } from './stretch.ts'
 import { readUnits, type Unit } from './units.ts'
-import { isNoRecord, linesOf, type PartitionSource, rawOf, requestOf } from './walk.ts'
+import { isNoRecord, lineOf, linesOf, type PartitionSource, rawOf, requestOf } from './walk.ts'
 
 export interface PartitionEnd {
   /** What was really read of the source; absent where no record begins in the partition. */
@@ -53,7 +53,8 @@ function readStretch(
     if (isNoRecord(unit, format)) return true
     const fault = format.fault(unit)
     if (fault !== undefined) {
-      const kept = rejects.add(stretch.position(unit.offset), fault, rawOf(unit), undefined, before + 1)
+      const line = lineOf(stretch, before)
+      const kept = rejects.add(stretch.position(unit.offset), fault, rawOf(unit), undefined, line)
       refuseRunawayQuote(unit)
       return kept
     }

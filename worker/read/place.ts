@@ -28,7 +28,8 @@ export function placeOf({ source }: Pick<RunDocument, 'source'>, position: Posit
  * bytes; of one made of blocks, that of the block that holds the byte before it, from which on it is found.
  */
 function offsetOf({ layout }: RunDocument, { byteOffset, within }: Place): number {
-  return layout.space === 'blocks' ? byteOffset : byteOffset + (within ?? 0)
+  const inBlocks = layout.space === 'blocks' || layout.format === 'avro'
+  return inBlocks ? byteOffset : byteOffset + (within ?? 0)
 }
 
 /** The spool's columns for it: what is the same in all records of a partition is not spooled. */

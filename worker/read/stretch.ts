@@ -4,6 +4,7 @@ import { unitBytesOf } from '../../shared/encoding.ts'
 import { recordBytesOf } from '../../shared/fixed.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
 import type { ByteRange, Objects } from '../../shared/ports.ts'
+import { avroObjects } from '../avro/objects.ts'
 import { avroStretch } from '../avro/stretch.ts'
 import { bytesFrom } from './bytes.ts'
 import { blockStretches } from './compressed/blocks.ts'
@@ -31,6 +32,10 @@ export interface Stretch {
   covers?: ByteRange
   /** What was skipped at `from` is not known: the scanner may have to guess. */
   guessed: boolean
+  /** Of many objects: the one it lies in, which faults then name. */
+  key?: string
+  /** Of many objects: lines of that one before its first record. */
+  skipLines?: number
   /** Of an object whose fields stand in another order than the run's. */
   format?: RecordFormat
 }
@@ -44,10 +49,11 @@ export interface StretchSource {
 
 /** The stretches of a partition, in order. */
 export async function* stretchesOf(source: StretchSource): AsyncGenerator<Stretch> {
-  if (source.run.layout.format === 'avro') return yield avroStretch(source)
-  if (source.run.layout.space === 'objects') return yield* objectStretches(source)
-  if (source.run.layout.space === 'blocks') return yield* blockStretches(source)
-  yield source.run.layout.space === 'whole' ? wholeStretch(source) : flatStretch(source)
+  const { format, space } = source.run.layout
+  if (space === 'objects') return yield* format === 'avro' ? avroObjects(source) : objectStretches(source)
+  if (format === 'avro') return yield avroStretch(source)
+  if (space === 'blocks') return yield* blockStretches(source)
+  yield space === 'whole' ? wholeStretch(source) : flatStretch(source)
 }
 
 /** A byte range of an object that is as it is, or of what the split stage laid down. */

@@ -9,6 +9,7 @@ import type { ByteRange } from '../../shared/ports.ts'
 import type { ScannedLine } from '../../shared/scanned-line.ts'
 import { sampleBytesMax } from './guess.ts'
 import type { Scanner } from './lines.ts'
+import { namingObject } from './object-fault.ts'
 import type { Stretch } from './stretch.ts'
 import { Window } from './window.ts'
 
@@ -41,6 +42,15 @@ export interface UnitsEnd {
 
 /** Errors: BAD_INPUT for a record over `recordBytesMax`, STOPPED, and those of reading. */
 export async function readUnits(request: UnitsRequest, onUnit: (unit: Unit) => boolean): Promise<UnitsEnd> {
+  const { key } = request.stretch
+  try {
+    return await readAll(request, onUnit)
+  } catch (error) {
+    throw key === undefined ? error : namingObject({ key }, error)
+  }
+}
+
+async function readAll(request: UnitsRequest, onUnit: (unit: Unit) => boolean): Promise<UnitsEnd> {
   const { stretch } = request
   const reading = new Reading(request, new Window(stretch.from, request.encoding), onUnit)
   let bytesRead = 0

@@ -37,3 +37,8 @@ export function linesOf({ window: { bytes }, begin, line }: Unit, { guesses }: R
   }
   return count
 }
+
+/** Of a record behind so many lines of its stretch, from 1; among many objects, what is before the first record counts. */
+export function lineOf({ skipLines = 0 }: Stretch, before: number): number {
+  return skipLines + before + 1
+}
