@@ -12,6 +12,7 @@ import { fromItem, recordKeys, type SourceRecord } from '../shared/records.ts'
 import { groupsPrefix } from '../shared/reserved.ts'
 import { RunState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
+import { unreadable } from './look.ts'
 import type { GlobalOptions } from './options.ts'
 import { followRun } from './progress.ts'
 import { loadRunRecord, type RunReport, reportOf } from './report.ts'
@@ -57,7 +58,7 @@ export async function dropFiles(files: string[], options: DropOptions): Promise<
 
 function checkFile(file: string): void {
   if (existsSync(file) && statSync(file).isFile()) return
-  throw new MillraceError('NOT_FOUND', `No file ${file}`, { remedy: 'Give the path of a file that exists.' })
+  throw unreadable(file)
 }
 
 /** Writes the object; the event of its creation does the rest. Errors: NOT_FOUND where the pipeline is unclear. */

@@ -1,5 +1,6 @@
 /** Files of this machine as planning looks at objects. */
-import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
+import path from 'node:path'
 import { MillraceError } from '../shared/errors.ts'
 import { headBytesMax, type Look } from '../shared/plan.ts'
 import type { ByteRange } from '../shared/ports.ts'
@@ -34,9 +35,12 @@ function readFileRange(file: string, { start, end }: ByteRange): Buffer {
   }
 }
 
-function unreadable(file: string, cause: unknown): MillraceError {
-  return new MillraceError('NOT_FOUND', `Cannot read ${file}`, {
-    cause,
-    remedy: 'Give the path of a file that exists.',
-  })
+/** Why a path that a person gave is of no use. */
+export function unreadable(file: string, cause?: unknown): MillraceError {
+  const because = (words: string, remedy: string): MillraceError =>
+    new MillraceError('NOT_FOUND', words, { cause, remedy })
+  if (!existsSync(file)) return because(`No file ${file}`, 'Give the path of a file that exists.')
+  if (statSync(file).isDirectory())
+    return because(`${file} is a folder`, `Give the files in it: ${path.join(file, '*')}`)
+  return because(`Cannot read ${file}`, 'Give the path of a file that may be read.')
 }

@@ -11,7 +11,7 @@ import {
   type RunRecord,
   recordKeys,
 } from '../shared/records.ts'
-import type { RunState } from '../shared/vocabulary.ts'
+import { PartitionState, type RunState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 
 /** What `--json` prints of a run. */
@@ -64,6 +64,11 @@ export function runLine(run: RunRecord): Record<string, unknown> {
   }
 }
 
+/** Its last failure, where it is FAILED, was not followed by another attempt. */
+function isRetried(partition: PartitionRecord): boolean {
+  return setbacks(partition).length > (partition.state === PartitionState.FAILED ? 1 : 0)
+}
+
 export async function reportOf(world: World, run: RunRecord, place: Place): Promise<RunReport> {
   const partitions = await partitionsOf(world, run)
   const sum = (field: 'recordsRead' | 'recordsWritten' | 'recordsRejected'): number =>
@@ -78,7 +83,7 @@ export async function reportOf(world: World, run: RunRecord, place: Place): Prom
     source: `s3://${run.source.bucket}/${run.source.key}`,
     rounds: run.round,
     partitions: run.partitions,
-    retried: partitions.filter(partition => setbacks(partition).length > 0).length,
+    retried: partitions.filter(isRetried).length,
     recordsRead: sum('recordsRead'),
     recordsWritten: sum('recordsWritten'),
     recordsRejected: sum('recordsRejected'),

@@ -205,6 +205,7 @@ describe('A run', () => {
     assert.equal(text.exitCode, 0)
     assert.match(text.stdout, /why +BAD_INPUT: partition \d: .*at byte 14/)
     assert.match(text.stdout, /PARTITION +STATE +BYTES +RECORDS +ATTEMPTS +SETBACKS\n\d +FAILED /)
+    assert.match(text.stdout, /partitions +3 \(0 retried\)/, 'what has failed for good was not retried')
     assert.match(text.stdout, new RegExp(`npx millrace retry ${failed.runId}`))
     const shown = report(await millrace(['show', failed.runId, '--json'], place))
     for (const key of reportKeys) assert.ok(key in shown, key)
@@ -270,6 +271,7 @@ describe('What cannot be done', () => {
     for (const verb of ['drop', 'plan']) {
       const said = await millrace([verb, path.join(dir, 'missing.csv')], place)
       refusedInWords(said, /missing\.csv$/m, /^remedy: Give the path of a file/m)
+      refusedInWords(await millrace([verb, dir], place), /is a folder$/m, /^remedy: Give the files in it/m)
     }
   })
 
