@@ -28,7 +28,7 @@ export function layoutFacts({ pipeline, layout }: RunDocument): LayoutFact[] {
   return [
     fact('format', layout.format),
     ...(isText(layout) ? [fact('encoding', layout.encoding, 'encoding')] : []),
-    fact('compression', layout.compression, 'compression'),
+    ...(isText(layout) ? [fact('compression', layout.compression, 'compression')] : []),
     ...(layout.csv ? dialectFacts(layout.csv, fact) : []),
     ...(layout.header === undefined ? [] : [fact('header', headerWords(layout.header), 'header')]),
     ...(layout.drift ? [fact('drift', driftWords(layout.drift, told.get('drift')))] : []),

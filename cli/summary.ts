@@ -3,7 +3,7 @@ import { failureRules } from '../shared/failure.ts'
 import { can } from '../shared/lifecycle.ts'
 import { taskName } from '../shared/stages.ts'
 import type { RunReport } from './report.ts'
-import { countText, tableText } from './words.ts'
+import { countOf, countText, tableText } from './words.ts'
 
 const listedMax = 10
 
@@ -41,8 +41,7 @@ function tableOf({ outputs, runId }: RunReport): string[][] {
   if (first === undefined) return []
   const folder = `run=${runId}/`
   const at = first.indexOf(folder)
-  const files = outputs.length === 1 ? '1 file' : `${countText(outputs.length)} files`
-  return [['table', `${first.slice(0, at + folder.length)} (${files})`]]
+  return [['table', `${first.slice(0, at + folder.length)} (${countOf(outputs.length, 'file')})`]]
 }
 
 function canRetry({ status }: RunReport): boolean {

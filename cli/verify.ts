@@ -17,7 +17,7 @@ import { type Fault, faultCodes } from './verify/fault.ts'
 import { verifyOutputs } from './verify/outputs.ts'
 import { verifyRecords } from './verify/records.ts'
 import { verifySource } from './verify/reread.ts'
-import { bytesText, countText } from './words.ts'
+import { bytesText, countOf, countText } from './words.ts'
 
 /** A certificate with more faults than these is not worth a longer list. */
 const faultsMax = 1000
@@ -94,10 +94,10 @@ async function certificateOf(world: World, { runId, state, certificate }: RunRec
 
 function verdictText({ runId, faults, ...counted }: Verdict, quick: boolean): string {
   const { outputs, outputBytes, ranges, records } = counted
-  const files = `${countText(outputs)} outputs of ${bytesText(outputBytes)}`
+  const files = `${countOf(outputs, 'output')} of ${bytesText(outputBytes)}`
   const source = quick
     ? 'the source was not read'
-    : `${countText(records)} records in ${countText(ranges)} ranges of the source`
+    : `${countOf(records, 'record')} in ${countOf(ranges, 'range')} of the source`
   if (faults.length === 0) return `run ${runId} matches its certificate: ${files}, ${source}\n`
   const [first] = faults
   const summary = first ? `${faultCodes[first.code]} (${countText(faults.length)} found)` : ''

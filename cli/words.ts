@@ -16,6 +16,11 @@ export function countText(count: number): string {
   return count.toLocaleString('en-US')
 }
 
+/** `1 file`, `2,000 files` */
+export function countOf(count: number, noun: string): string {
+  return `${countText(count)} ${noun}${count === 1 ? '' : 's'}`
+}
+
 /** `850 ms`, `12.3 s`, `4 min 05 s`, `2 h 07 min` */
 export function durationText(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`

@@ -323,7 +323,7 @@ describe('Records that do not fit', { concurrency: true }, () => {
     const run = await turnedDown('typed/intolerable.csv', content, {
       ...failed,
       words:
-        /partition 0: .*4 records rejected, 2 tolerated\. The first, at byte 22: The value does not fit INTEGER/,
+        /partition 0: .*4 records rejected, 2 tolerated\. The first, at byte 22, in id: The value does not fit INTEGER/,
       remedy: /tolerate\.rejectedRecords/,
     })
     const rejects = readRejects(rejectsFileIn(run))
