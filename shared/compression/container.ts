@@ -56,6 +56,9 @@ export function compressedTwice(compression: Compression, within: string): Refus
   }
 }
 
+const zipRemedy =
+  'Take the files out of the archive and drop each of them. An Excel workbook (.xlsx) is one too: save it as CSV UTF-8.'
+
 function remedyFor(found: string): string {
   const unpack: Record<string, string> = {
     bzip2: 'bzip2 -dc file.bz2 | zstd -o file.zst',
@@ -65,6 +68,7 @@ function remedyFor(found: string): string {
     compress: 'gzip -dc file.Z | zstd -o file.zst',
   }
   const command = unpack[found]
+  if (found === 'zip') return zipRemedy
   return command === undefined
     ? `Take the files out of the ${found} archive and drop each of them; gzip or zstd each one if you like.`
     : `Compress it anew and drop that: \`${command}\`. To take the bytes as they are, set source.compression to none.`

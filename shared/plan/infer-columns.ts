@@ -17,12 +17,25 @@ export function inferText(name: string, values: readonly (string | undefined)[])
   const texts = values.filter(value => value !== undefined)
   const type = narrowestType(texts)
   if (type === undefined) return { name, type: varchar, values: 0, note: 'no value was seen' }
-  const note = type === varchar ? exceptionNote(texts) : roomNote(type)
+  const note = type === varchar ? (habitNote(texts) ?? exceptionNote(texts)) : roomNote(type)
   return { name, type, values: texts.length, ...(note ? { note } : {}) }
 }
 
 function roomNote(type: string): string | undefined {
   return type.startsWith('DECIMAL') ? 'with room for larger values than were seen' : undefined
+}
+
+/** As people write them where a comma is the decimal point; SQL makes values of them. */
+const habits = [
+  {
+    shape: /^-?\d{1,3}(?:\.?\d{3})*,\d+$/,
+    note: "numbers with a decimal comma: replace(replace(..., '.', ''), ',', '.')::DECIMAL(18,2) in the SQL",
+  },
+  { shape: /^\d{1,2}\.\d{1,2}\.\d{4}$/, note: "days: strptime(..., '%d.%m.%Y')::DATE in the SQL" },
+]
+
+function habitNote(texts: readonly string[]): string | undefined {
+  return habits.find(({ shape }) => texts.every(text => shape.test(text)))?.note
 }
 
 /** A few values that are in the way of a narrower type: a missing one that is spelled out, as a rule. */

@@ -110,6 +110,14 @@ describe('A pipeline for a sample', { concurrency: 2 }, () => {
     const said = await run('comments', 'init', file('comments.csv', content), '--stdout')
     assert.match(said.stdout, /empty: 'VARCHAR', \/\/ no value was seen/)
     assert.match(said.stdout, /mostly: 'VARCHAR', \/\/ INTEGER but for 1 of 21: "N\/A"/)
+    const commas = await run(
+      'comments',
+      'init',
+      file('commas.csv', 'paid;on\n1.234,50;31.12.2026\n7,00;1.2.2027\n'),
+      '--stdout',
+    )
+    assert.match(commas.stdout, /paid: 'VARCHAR', \/\/ numbers with a decimal comma: replace/)
+    assert.match(commas.stdout, /on: 'VARCHAR', \/\/ days: strptime/)
     assert.match(said.stdout, /comments\.csv \(21 records looked at\)/)
     assert.ok(!existsSync(path.join(dir, 'comments')), 'with --stdout nothing is written')
   })
