@@ -9,6 +9,7 @@ import type { Pipeline } from './pipeline.ts'
 import { arrayStream } from './plan/array.ts'
 import { planAvro } from './plan/avro.ts'
 import { blocksPartitionBytes, type Stream, streamOf } from './plan/compression.ts'
+import { otherFormat } from './plan/other-format.ts'
 import { planParquet } from './plan/parquet.ts'
 import { isRefusal, type Refusal } from './plan/refusal.ts'
 import { planRows } from './plan/rows.ts'
@@ -59,6 +60,8 @@ export async function planRun(
 ): Promise<RunDocument | Refusal> {
   const { source } = look
   const wanted = partitionBytes ?? pipeline.split.partitionBytes
+  const other = otherFormat(pipeline.source.format, look.head)
+  if (other) return other
   if (pipeline.source.format === 'parquet') {
     const plan = await planParquet(pipeline.source, look, wanted ?? partitionBytesDefault)
     if (isRefusal(plan)) return plan
@@ -91,7 +94,9 @@ async function streamFor(
   wanted: number | undefined,
 ): Promise<Stream | Refusal> {
   const stream = await streamOf(pipeline, look, wanted)
-  if (isRefusal(stream) || pipeline.source.format !== 'json') return stream
+  if (isRefusal(stream)) return stream
+  const within = otherFormat(pipeline.source.format, stream.head.bytes)
+  if (within || pipeline.source.format !== 'json') return within ?? stream
   return arrayStream(pipeline.source, stream, look.source.bytes, wanted)
 }
 

@@ -92,6 +92,24 @@ export const refusals: Record<string, Refused> = {
     code: 'PARQUET_ENCRYPTED',
     words: /footer is encrypted/,
   },
+  'Parquet called CSV': {
+    source: typed,
+    content: () => 'PAR1\x15\0...PAR1',
+    code: 'FORMAT_DIFFERS',
+    words: /byte 0 begins a Parquet file, source.format is csv/,
+  },
+  'Avro called JSON, in gzip': {
+    source: { format: 'json', columns },
+    content: () => gzipSync(avro()),
+    code: 'FORMAT_DIFFERS',
+    words: /byte 0 begins an Avro file, source.format is json/,
+  },
+  'Parquet in gzip': {
+    source: { format: 'parquet' },
+    content: () => gzipSync('PAR1\x15\0...PAR1'),
+    code: 'COMPRESSION_NOT_SUPPORTED',
+    words: /byte 0 begins a gzip file; a Parquet file is taken as it is/,
+  },
   'text called Avro': {
     source: { format: 'avro' },
     content: csv,
