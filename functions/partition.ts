@@ -8,6 +8,7 @@ import type { World } from '../shared/world.ts'
 import { queueDoor } from './doorway/doors.ts'
 import { closeGroup } from './steps/close-group.ts'
 import { joinGroup } from './steps/groups.ts'
+import { ownerOf } from './steps/ledger.ts'
 import { listManifest } from './steps/manifest.ts'
 import { planObjects } from './steps/plan-objects.ts'
 import { enterRepeat, frozen, register, reopen } from './steps/register.ts'
@@ -24,8 +25,10 @@ export async function partition(world: World, event: unknown): Promise<void> {
   if (listed) return takeManifest(world, listed, drop)
   const pipeline = pipelineFor(world.pipelines, key)
   if (!pipeline) return world.log.info('no pipeline takes this key', { key })
+  const owner = await ownerOf(world, drop)
+  if (owner && (owner.run || !owner.alone)) return owner.run && reopen(world, owner.run)
   const { group } = pipeline.source
-  await (group && isGrouped(pipeline, drop)
+  await (owner === undefined && group && isGrouped(pipeline, drop)
     ? joinGroup(world, pipeline, group, drop)
     : takeFile(world, pipeline, drop))
 }

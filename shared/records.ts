@@ -22,6 +22,8 @@ export interface RunRecord {
   pipeline: string
   state: RunState
   source: SourceObject
+  /** What the source is a list of. */
+  objects?: { count: number; bytes: number }
   /** Of the work stage; 0 where the split stage has yet to find out. */
   partitions: number
   /** Its first round is of the split stage. */

@@ -12,11 +12,9 @@ import {
 } from '../../shared/groups.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
 import { runIdOf } from '../../shared/plan.ts'
-import { fromItem, recordKeys, type SourceRecord, toItem } from '../../shared/records.ts'
+import { fromItem, toItem } from '../../shared/records.ts'
 import { EventType, GroupState } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
-import { reopen } from './register.ts'
-import { loadRun } from './rounds.ts'
 
 const triesMax = 50
 const memberKeptSeconds = 90 * 24 * 60 * 60
@@ -29,11 +27,6 @@ type Limits = NonNullable<Pipeline['source']['group']>
  * One that comes too late for a place joins the next group too; the ledger then says which of the two has it.
  */
 export async function joinGroup(world: World, pipeline: Pipeline, limits: Limits, drop: Drop): Promise<void> {
-  const entry = await world.records.get(recordKeys.source(drop.source, drop.identity))
-  if (entry) {
-    const run = await loadRun(world, fromItem<SourceRecord>(entry).runId)
-    return run && reopen(world, run)
-  }
   for (let tries = 0; tries < triesMax; tries++) {
     const group = await newestGroup(world, pipeline.name)
     await world.records.put(memberItem(world, pipeline.name, group, drop))

@@ -1,16 +1,18 @@
 /** A planned source becomes a run: its first round, its entries in the ledger, its record, its first event. */
 import { isoTime } from '../../shared/clock.ts'
-import { type RunDocument, stateKeys } from '../../shared/documents.ts'
+import { type ObjectList, type RunDocument, stateKeys } from '../../shared/documents.ts'
 import { isError } from '../../shared/errors.ts'
 import type { Drop } from '../../shared/events.ts'
 import { packedRound } from '../../shared/plan/objects.ts'
 import { isRefusal, type Refusal } from '../../shared/plan/refusal.ts'
 import { splitRound, splitsFirst } from '../../shared/plan/split.ts'
 import { firstRound } from '../../shared/plan.ts'
+import type { ObjectRef } from '../../shared/ports.ts'
 import { type RunRecord, recordKeys, runIndexes, type SourceRecord, toItem } from '../../shared/records.ts'
 import { RunState, Stage } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
-import { freeze } from './documents.ts'
+import { freeze, readDocument } from './documents.ts'
+import { isTaken, type Owner, ownerOf } from './ledger.ts'
 import { pagesOfList } from './object-list.ts'
 import { announce, openRound, publishRoundDue } from './rounds.ts'
 
@@ -20,13 +22,18 @@ export async function reopen(world: World, run: RunRecord): Promise<void> {
   if (run.state === RunState.REFUSED) await announce(world, run)
 }
 
-/** The first plan of a run stays, even if a deploy has changed the pipeline before a repeated event. */
+/**
+ * The first plan of a run stays, even if a deploy has changed the pipeline before a repeated event; where it is
+ * there already, `plan` is not asked: to list a prefix once more may take minutes.
+ */
 export async function frozen(
   world: World,
   runId: string,
   plan: () => Promise<RunDocument | Refusal>,
 ): Promise<RunDocument | Refusal> {
   const ref = { bucket: world.config.buckets.state, key: stateKeys.run(runId) }
+  const before = await plannedBefore(world, ref)
+  if (before) return before
   try {
     const planned = await plan()
     return isRefusal(planned) ? planned : await freeze(world.objects, ref, planned)
@@ -38,6 +45,16 @@ export async function frozen(
   }
 }
 
+async function plannedBefore({ objects }: World, ref: ObjectRef): Promise<RunDocument | undefined> {
+  try {
+    return await readDocument<RunDocument>(objects, ref)
+  } catch (error) {
+    if (isError(error, 'OBJECT_MISSING')) return undefined
+    throw error
+  }
+}
+
+/** Does nothing where another run has the drop by now. */
 export async function register(
   world: World,
   runId: string,
@@ -49,7 +66,8 @@ export async function register(
   if (!refused) await openFirst(world, plan)
   const run = runRecord(runId, pipeline, drop, plan, isoTime(world.clock.now()))
   // Before the run: once that is there, a repeated event looks no further.
-  await enterLedger(world, run, drop)
+  const owner = await enterLedger(world, run, drop)
+  if (owner) return world.log.info('another run has this drop', { runId, by: owner.runId })
   await world.records.put(toItem(recordKeys.run(runId), run, runIndexes(run)), [{ state: { absent: true } }])
   world.log.info(refused ? 'refused' : 'planned', { runId, partitions: run.partitions, ...run.failure })
   await (refused ? announce(world, run) : publishRoundDue(world, run, world.clock.now()))
@@ -79,10 +97,15 @@ function runRecord(
     source,
     createdAt: now,
     updatedAt: now,
+    ...(!isRefusal(plan) && plan.objects ? { objects: sizeOf(plan.objects) } : {}),
     ...(isRefusal(plan)
       ? { ...refused, partitions: 0, failure: plan }
       : { ...planned, partitions: plan.partitions, ...(splitsFirst(plan) ? splitting : {}) }),
   }
+}
+
+function sizeOf({ objects: count, bytes }: ObjectList): NonNullable<RunRecord['objects']> {
+  return { count, bytes }
 }
 
 /** The ledger's answer for this version is the run that loaded the very same content. */
@@ -97,10 +120,21 @@ export async function enterRepeat(
   world.log.info('identical content was loaded before: no run', { runId: earlier.runId, key: source.key })
 }
 
-/** The first run to load a version stays its answer for ever; the content points to its latest run. */
-async function enterLedger(world: World, run: RunRecord, { source, identity }: Drop): Promise<void> {
+/**
+ * The first run to load a version stays its answer for ever; the content points to its latest run.
+ * @returns the other run that has the drop
+ */
+async function enterLedger(
+  world: World,
+  run: RunRecord,
+  { source, identity }: Drop,
+): Promise<Owner | undefined> {
   const { runId, pipeline, createdAt } = run
   const entry = { runId, pipeline, etag: source.etag, bytes: source.bytes, seenAt: createdAt }
-  await world.records.put(toItem(recordKeys.source(source, identity), entry), [{ runId: { absent: true } }])
+  const key = recordKeys.source(source, identity)
+  const { ok } = await world.records.put(toItem(key, entry), [{ runId: { absent: true } }])
+  const owner = ok ? undefined : await ownerOf(world, { source, identity })
+  if (owner && isTaken(owner, runId)) return owner
   await world.records.put(toItem(recordKeys.content(source, source.etag), entry))
+  return undefined
 }

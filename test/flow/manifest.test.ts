@@ -176,6 +176,24 @@ describe('a manifest', () => {
   })
 })
 
+test('a prefix is not listed again where planning died behind its plan', async () => {
+  let died = false
+  const house = houseOf({
+    fault: ({ name, subject }) => {
+      const { pk, sk } = (name === 'records.put' ? subject : {}) as { pk?: string; sk?: string }
+      if (died || !pk?.startsWith('RUN#') || sk !== 'RUN') return undefined
+      died = true
+      return 'before'
+    },
+  })
+  for (const at of [1, 2]) await place(house, `logs/${at}.txt`, linesOf(at))
+  const runId = await dropManifest(house, '{"prefix":"s3://archive/logs/"}')
+  assert.ok(died)
+  assert.equal(house.calls.filter(({ by, name }) => by === 'partition' && name === 'objects.list').length, 1)
+  const run = await runOf(house, runId)
+  assert.deepEqual([run.totals?.recordsRead, run.objects], [3, { count: 2, bytes: 60 }])
+})
+
 test('a listing that takes too long is refused, and the remedy is an inventory', async () => {
   const house = houseOf({ dawdles: () => 200_000 })
   for (let at = 0; at < 1001; at++) await place(house, `logs/${at}`, '')
