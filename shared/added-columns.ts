@@ -49,15 +49,21 @@ export function inputColumns(source: Pipeline['source'], columns: readonly Colum
   return [...own, ...addedColumns(source)]
 }
 
-/** A column of the file must not have the name of one that is added to it (case is ignored, as in SQL). */
+/**
+ * A column of the file must have a name that SQL can say, and not that of one that is added to it (case is ignored, as
+ * in SQL). A field `_json` of JSON records is in the column of that name with all others.
+ */
 export function refuseTakenNames(
   source: Pipeline['source'],
   columns: readonly Column[],
   fields: readonly string[] = [],
 ): Refusal | undefined {
+  const unusable = columns.find(({ name }) => !isUsableName(name))
+  if (unusable) return nameUnusable(unusable.name)
   const added = new Set(addedColumns(source).map(({ name }) => name.toLowerCase()))
-  if (isJson(source)) added.delete(wholeObjectColumn)
-  const names = [...columns.map(({ name }) => name), ...fields].map(name => name.toLowerCase())
+  const names = [...columns.map(({ name }) => name), ...fields]
+    .filter(name => !isJson(source) || name !== wholeObjectColumn)
+    .map(name => name.toLowerCase())
   const taken = names.find(name => added.has(name) || name.startsWith(ownPrefix))
   if (taken === undefined) return undefined
   return {
@@ -66,5 +72,16 @@ export function refuseTakenNames(
     remedy: taken.startsWith(ownPrefix)
       ? `Rename the column: names that start with ${ownPrefix} are kept for Millrace.`
       : 'Rename the column, or change source.metadata or source.rescued in the pipeline.',
+  }
+}
+
+/** SQL ends at a NUL, and has no empty names. */
+export const isUsableName = (name: string): boolean => name !== '' && !name.includes('\0')
+
+function nameUnusable(name: string): Refusal {
+  return {
+    code: 'COLUMN_NAME_UNUSABLE',
+    words: `the file names a column ${JSON.stringify(name)}; a name must not be empty, nor hold a NUL`,
+    remedy: "Rename the column, or leave it out with source.columns and source.drift 'ignore'.",
   }
 }

@@ -7,6 +7,7 @@ import type { Pipeline } from '../pipeline.ts'
 import { planCsv } from './csv.ts'
 import { encodingOf } from './encoding-sniff.ts'
 import { jsonDrift } from './json.ts'
+import { refuseLoneReturns } from './line-ends.ts'
 import { isRefusal, type Refusal } from './refusal.ts'
 
 /** The logical (decompressed) beginning of an object. */
@@ -27,6 +28,8 @@ export function planText({ source }: Pipeline, head: TextHead): TextPlan | Refus
   if (isRefusal(sniffed)) return sniffed
   const { encoding, markBytes } = sniffed
   const text = { bytes: toUtf8(head.bytes.subarray(markBytes), encoding), whole: head.whole }
+  const unended = refuseLoneReturns(source, text.bytes, encoding, markBytes)
+  if (unended) return unended
   const layout = { encoding, skipBytes: markBytes }
   const declared = declaredColumns(source)
   if (source.format === 'csv') {

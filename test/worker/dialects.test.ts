@@ -245,3 +245,16 @@ test('comments and blank lines before the header are skipped, and the records be
   const { rows } = await published('#x,"\n\n#\na\\\nb,c\n#y\nz,1\n', { comment: '#', escape: '\\' }, source)
   assert.deepEqual(rows, [['z', 1]])
 })
+
+test('a NUL can be the delimiter or the quote, though SQL cannot say it', async () => {
+  const columns = { a: 'INTEGER', b: 'VARCHAR' }
+  for (const [dialect, text] of [
+    [{ delimiter: '\0' }, '1\0x'],
+    [{ quote: '\0' }, '1,\0x\0'],
+  ] as const) {
+    const source = { format: 'csv', columns, header: false, ...rfc, ...dialect }
+    const given = await plannedAndTaken({ content: Buffer.from(`${text}\n`), source })
+    assert.equal((await worked(given)).exitCode, 0)
+    assert.deepEqual(await rowsOf(given), [[1, 'x']])
+  }
+})

@@ -108,12 +108,13 @@ test('whatever the objects hold, named and rescued fields together are the whole
   assert.deepEqual(seen, objects)
 })
 
+const load = (source: Record<string, unknown>) => () =>
+  parsePipeline(
+    { name: 'a', source: { prefix: 'i/', ...source }, work: { sql: 'x' }, output: { prefix: 'o/' } },
+    'a',
+  )
+
 test('names that Millrace keeps are refused: in the pipeline when it is loaded, in the file when it is planned', async () => {
-  const load = (source: Record<string, unknown>) => () =>
-    parsePipeline(
-      { name: 'a', source: { prefix: 'i/', ...source }, work: { sql: 'x' }, output: { prefix: 'o/' } },
-      'a',
-    )
   assert.throws(load({ ...csv, rescued: 'NAME' }), /rescued: names a column NAME that is there already/)
   assert.throws(load({ format: 'ndjson', rescued: '_json' }), /_json that is there already/)
   assert.throws(
@@ -121,6 +122,8 @@ test('names that Millrace keeps are refused: in the pipeline when it is loaded, 
     /adds a column _filename/,
   )
   assert.throws(load({ format: 'csv', columns: { __millrace_x: 'VARCHAR' } }), /kept for Millrace/)
+  assert.throws(load({ format: 'ndjson', columns: { _JSON: 'VARCHAR' } }), /names _JSON/)
+  assert.doesNotThrow(load({ format: 'ndjson', columns: { _json: 'JSON' } }))
   assert.doesNotThrow(load({ format: 'csv', columns: { _filename: 'VARCHAR' } }))
 
   const plan = (text: string, source: Record<string, unknown>) =>
@@ -134,4 +137,23 @@ test('names that Millrace keeps are refused: in the pipeline when it is loaded, 
   assert.ok('run' in (await plan(named, {})))
   assert.ok('code' in (await plan('a,__millrace_offset\n1,2\n', {})))
   assert.ok('code' in (await plan('a,rest\n1,2\n', { rescued: 'rest' })))
+})
+
+test('names that SQL cannot tell apart or cannot say are refused, wherever they stand', async () => {
+  for (const format of ['csv', 'ndjson', 'parquet']) {
+    assert.throws(load({ format, columns: { id: 'BIGINT', ID: 'BIGINT' } }), /columns: names ID twice/)
+    assert.throws(load({ format, columns: { 'a\0b': 'BIGINT' } }), /holds no NUL/)
+  }
+  const plan = (text: string, source: Record<string, unknown>) =>
+    plannedRun({ content: Buffer.from(text), source })
+  const codeOf = async (...of: Parameters<typeof plan>) => {
+    const planned = await plan(...of)
+    return 'code' in planned ? planned.code : undefined
+  }
+  const widen = { format: 'ndjson', columns: { a: 'INTEGER' }, drift: 'widen' }
+  assert.equal(await codeOf('a,b\0c\n1,2\n', { format: 'csv' }), 'COLUMN_NAME_UNUSABLE')
+  assert.equal(await codeOf('{"a":1,"b\\u0000c":2}\n', widen), 'COLUMN_NAME_UNUSABLE')
+  assert.equal(await codeOf('{"a":1,"":2}\n', widen), 'COLUMN_NAME_UNUSABLE')
+  assert.equal(await codeOf('{"a":1,"_JSON":2}\n', widen), 'COLUMN_NAME_TAKEN')
+  assert.equal(await codeOf('{"a":1,"_json":2}\n', widen), undefined)
 })

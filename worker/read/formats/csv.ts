@@ -63,9 +63,11 @@ function refuseUnclear(dialect: CsvDialect): void {
   )
 }
 
-/** DuckDB reads it as it stands. Comments never reach it. */
+/** DuckDB reads it as it stands. Comments never reach it; a NUL cannot be said in SQL. */
 function isPlain(dialect: CsvDialect): boolean {
-  return Buffer.byteLength(dialect.delimiter) === 1 && dialect.quote !== '' && escapeOf(dialect) === ''
+  const { delimiter, quote } = dialect
+  const sayable = delimiter !== '\0' && quote !== '\0'
+  return Buffer.byteLength(delimiter) === 1 && quote !== '' && escapeOf(dialect) === '' && sayable
 }
 
 function csvFault({ window, begin, line }: Unit, { columns, pads, keepsSurplus }: Shape): string | undefined {
