@@ -11,32 +11,35 @@ import { joinGroup } from './steps/groups.ts'
 import { ownerOf } from './steps/ledger.ts'
 import { listManifest } from './steps/manifest.ts'
 import { planObjects } from './steps/plan-objects.ts'
-import { enterRepeat, frozen, register, reopen } from './steps/register.ts'
+import { enterRepeat, frozen, frozenList, register, reopen } from './steps/register.ts'
 import { loadRun } from './steps/rounds.ts'
 import { earlierLoad, lookAt } from './steps/sources.ts'
 
 export const handler = queueDoor('partition', partition)
 
 export async function partition(world: World, event: unknown): Promise<void> {
-  if (isOwnEvent(event)) return closeGroup(world, event, takeFile)
+  if (isOwnEvent(event)) return closeGroup(world, event, takeDrop)
   const drop = parseObjectCreated(event)
   const { key } = drop.source
   const listed = manifestPipeline(world.pipelines, key)
   if (listed) return takeManifest(world, listed, drop)
   const pipeline = pipelineFor(world.pipelines, key)
   if (!pipeline) return world.log.info('no pipeline takes this key', { key })
+  await takeDrop(world, pipeline, drop, isGrouped(pipeline, drop))
+}
+
+/** Once only, whatever became of the drop before: whoever has it is in the ledger before its run is there. */
+async function takeDrop(world: World, pipeline: Pipeline, drop: Drop, grouped = false): Promise<void> {
   const owner = await ownerOf(world, drop)
   if (owner && (owner.run || !owner.alone)) return owner.run && reopen(world, owner.run)
   const { group } = pipeline.source
-  await (owner === undefined && group && isGrouped(pipeline, drop)
+  await (owner === undefined && grouped && group
     ? joinGroup(world, pipeline, group, drop)
-    : takeFile(world, pipeline, drop))
+    : takeAlone(world, pipeline, drop))
 }
 
-async function takeFile(world: World, pipeline: Pipeline, drop: Drop): Promise<void> {
+async function takeAlone(world: World, pipeline: Pipeline, drop: Drop): Promise<void> {
   const runId = runIdOf(pipeline.name, drop.source, drop.identity)
-  const known = await loadRun(world, runId)
-  if (known) return reopen(world, known)
   const repeated = pipeline.source.skipIdentical ? await earlierLoad(world, runId, drop) : undefined
   if (repeated) return enterRepeat(world, drop, repeated)
   const plan = await frozen(world, runId, async () => {
@@ -50,7 +53,7 @@ async function takeManifest(world: World, pipeline: Pipeline, drop: Drop): Promi
   const runId = runIdOf(pipeline.name, drop.source, drop.identity)
   const known = await loadRun(world, runId)
   if (known) return reopen(world, known)
-  const plan = await frozen(world, runId, async () => {
+  const plan = await frozenList(world, runId, async () => {
     const { partitionBytes } = await lookAt(world, drop.source)
     const written = await listManifest(world, runId, drop.source)
     return planObjects(world, runId, pipeline, drop.source, written, partitionBytes)

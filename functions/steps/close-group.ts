@@ -19,7 +19,7 @@ import { freeze } from './documents.ts'
 import { groupRunId, isFull, newestGroup, publishGroupDue } from './groups.ts'
 import { ListWriter } from './object-list.ts'
 import { planObjects } from './plan-objects.ts'
-import { frozen, register, reopen } from './register.ts'
+import { frozenList, register, reopen } from './register.ts'
 import { loadRun } from './rounds.ts'
 import { earlierLoad } from './sources.ts'
 
@@ -74,7 +74,7 @@ async function registerGroup(
   const drops = distinct.filter((_, at) => own[at])
   if (drops.length === 0) return world.log.info('all of this group are in other runs', { runId, group })
   const source = sourceOf(world, pipeline.name, group, drops)
-  const plan = await frozen(world, runId, async () => {
+  const plan = await frozenList(world, runId, async () => {
     const writer = new ListWriter(world, runId)
     const part = writer.part()
     const objects = drops.map(objectOf)

@@ -7,7 +7,6 @@ import { packedRound } from '../../shared/plan/objects.ts'
 import { isRefusal, type Refusal } from '../../shared/plan/refusal.ts'
 import { splitRound, splitsFirst } from '../../shared/plan/split.ts'
 import { firstRound } from '../../shared/plan.ts'
-import type { ObjectRef } from '../../shared/ports.ts'
 import { type RunRecord, recordKeys, runIndexes, type SourceRecord, toItem } from '../../shared/records.ts'
 import { RunState, Stage } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
@@ -22,18 +21,13 @@ export async function reopen(world: World, run: RunRecord): Promise<void> {
   if (run.state === RunState.REFUSED) await announce(world, run)
 }
 
-/**
- * The first plan of a run stays, even if a deploy has changed the pipeline before a repeated event; where it is
- * there already, `plan` is not asked: to list a prefix once more may take minutes.
- */
+/** The first plan of a run stays, even if a deploy has changed the pipeline before a repeated event. */
 export async function frozen(
   world: World,
   runId: string,
   plan: () => Promise<RunDocument | Refusal>,
 ): Promise<RunDocument | Refusal> {
   const ref = { bucket: world.config.buckets.state, key: stateKeys.run(runId) }
-  const before = await plannedBefore(world, ref)
-  if (before) return before
   try {
     const planned = await plan()
     return isRefusal(planned) ? planned : await freeze(world.objects, ref, planned)
@@ -45,11 +39,17 @@ export async function frozen(
   }
 }
 
-async function plannedBefore({ objects }: World, ref: ObjectRef): Promise<RunDocument | undefined> {
+/** The same, but where a plan is there already, `plan` is not asked: listing once more may take minutes. */
+export async function frozenList(
+  world: World,
+  runId: string,
+  plan: () => Promise<RunDocument | Refusal>,
+): Promise<RunDocument | Refusal> {
+  const ref = { bucket: world.config.buckets.state, key: stateKeys.run(runId) }
   try {
-    return await readDocument<RunDocument>(objects, ref)
+    return await readDocument<RunDocument>(world.objects, ref)
   } catch (error) {
-    if (isError(error, 'OBJECT_MISSING')) return undefined
+    if (isError(error, 'OBJECT_MISSING')) return frozen(world, runId, plan)
     throw error
   }
 }
