@@ -104,6 +104,12 @@ export const refusals: Record<string, Refused> = {
     code: 'FORMAT_DIFFERS',
     words: /byte 0 begins an Avro file, source.format is json/,
   },
+  'a JSON array called NDJSON': {
+    source: { format: 'ndjson', columns },
+    content: () => JSON.stringify(records, null, 2),
+    code: 'FORMAT_DIFFERS',
+    words: /byte 0 begins a JSON array of objects, source.format is ndjson/,
+  },
   'Parquet in gzip': {
     source: { format: 'parquet' },
     content: () => gzipSync('PAR1\x15\0...PAR1'),
