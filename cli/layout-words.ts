@@ -56,10 +56,15 @@ function headerWords(header: boolean): string {
   return header ? 'the first record names the columns' : 'none: the first record is data'
 }
 
-function driftWords({ unknown, lacking }: NonNullable<Layout['drift']>, rule: unknown): string {
+function driftWords(drift: NonNullable<Layout['drift']>, rule: unknown): string {
+  return `${String(rule)}; ${driftText(drift)}`
+}
+
+/** Names that only the file has, and names that only the pipeline has. */
+export function driftText({ unknown, lacking }: NonNullable<Layout['drift']>): string {
   const parts = [
     ...(unknown.length > 0 ? [`not in the pipeline: ${unknown.join(', ')}`] : []),
     ...(lacking.length > 0 ? [`not in the file: ${lacking.join(', ')}`] : []),
   ]
-  return `${String(rule)}; ${parts.join('; ')}`
+  return parts.join('; ')
 }

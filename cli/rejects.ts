@@ -1,7 +1,8 @@
 /** The first records that a run rejected, for a person to look at. */
 import { StringDecoder } from 'node:string_decoder'
 import { runDocument } from '../functions/steps/documents.ts'
-import { type RejectedRecord, type RunDocument, stateKeys } from '../shared/documents.ts'
+import { plannedOf } from '../functions/steps/gather.ts'
+import { type Assignment, type RejectedRecord, type RunDocument, stateKeys } from '../shared/documents.ts'
 import { isError } from '../shared/errors.ts'
 import type { ObjectRef } from '../shared/ports.ts'
 import type { PartitionRecord, RunRecord } from '../shared/records.ts'
@@ -26,11 +27,14 @@ export async function firstRejects(
   const keys = partitions.flatMap(rejectKeys).slice(0, documentsReadMax)
   if (keys.length === 0) return []
   const document = await runDocument(world, run)
+  const { planned } = await plannedOf(world, run, document)
   const found: ShownReject[] = []
   for (const key of keys) {
     if (found.length >= rejectsShownMax) break
     const rejects = await readFirst(world, { bucket: world.config.buckets.state, key })
-    found.push(...rejects.map(reject => ({ ...reject, ...objectLine(document, partitions, reject) })))
+    found.push(
+      ...rejects.map(reject => ({ ...reject, ...objectLine(document, partitions, reject, planned) })),
+    )
   }
   return found.slice(0, rejectsShownMax)
 }
@@ -66,12 +70,25 @@ function objectLine(
   { layout }: RunDocument,
   partitions: readonly PartitionRecord[],
   { partition, line }: RejectedRecord,
+  planned: ReadonlyMap<number, Assignment> | undefined,
 ): Pick<ShownReject, 'objectLine'> {
-  if (line === undefined || layout.space === 'objects') return {}
-  const before = partitions.filter(one => one.partition < partition).map(({ report }) => report?.lines)
-  if (before.length < partition || before.includes(undefined)) return {}
+  if (line === undefined) return {}
+  const first = planned ? firstOfObject(planned, partition) : 0
+  const before = partitions
+    .filter(one => one.partition >= first && one.partition < partition)
+    .map(({ report }) => report?.lines)
+  if (before.length < partition - first || before.includes(undefined)) return {}
   const lines = before.reduce<number>((sum, count) => sum + (count ?? 0), 0)
-  return { objectLine: (layout.skipLines ?? 0) + lines + line }
+  // Of many objects, the worker has counted what stands before the first record.
+  return { objectLine: (planned ? 0 : (layout.skipLines ?? 0)) + lines + line }
+}
+
+/** Partitions of one object of a list follow one another. */
+function firstOfObject(planned: ReadonlyMap<number, Assignment>, partition: number): number {
+  const objectStart = planned.get(partition)?.objectStart
+  let first = partition
+  while (objectStart !== undefined && (planned.get(first)?.start ?? 0) > objectStart) first--
+  return first
 }
 
 /** One line for each, behind an empty one; '' where there are none. */

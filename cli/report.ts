@@ -1,9 +1,10 @@
 /** A run as the command line tells of it. */
 
-import { readDocument } from '../functions/steps/documents.ts'
+import { readDocument, runDocument } from '../functions/steps/documents.ts'
 import { partitionsOf, tasksBeside } from '../functions/steps/gather.ts'
 import { officialOutputs, setbacks } from '../shared/certificate.ts'
 import { isError, MillraceError } from '../shared/errors.ts'
+import type { Layout } from '../shared/layout.ts'
 import {
   fromItem,
   type OutputObject,
@@ -20,6 +21,10 @@ export interface RunReport {
   pipeline: string
   status: RunState
   source: string
+  /** What the source is a list of; absent: it is one object. */
+  objects?: NonNullable<RunRecord['objects']>
+  /** How the first object's columns differ from the pipeline's; absent: they do not. */
+  drift?: NonNullable<Layout['drift']>
   rounds: number
   partitions: number
   /** How many partitions were worked more than once. */
@@ -52,7 +57,8 @@ export function runLine(run: RunRecord): Record<string, unknown> {
     pipeline,
     status: state,
     source: `s3://${source.bucket}/${source.key}`,
-    bytes: source.bytes,
+    bytes: run.objects?.bytes ?? source.bytes,
+    objects: run.objects?.count ?? 1,
     rounds: round,
     partitions,
     recordsRead: totals?.recordsRead ?? null,
@@ -81,6 +87,8 @@ export async function reportOf(world: World, run: RunRecord, place: Place): Prom
     pipeline: run.pipeline,
     status: run.state,
     source: `s3://${run.source.bucket}/${run.source.key}`,
+    ...(run.objects ? { objects: run.objects } : {}),
+    ...(await driftOf(world, run)),
     rounds: run.round,
     partitions: run.partitions,
     retried: partitions.filter(isRetried).length,
@@ -107,6 +115,17 @@ async function outputsOf(
     return officialOutputs(await readDocument(objects, { bucket: config.buckets.output, key }))
   } catch (error) {
     if (isError(error, 'OBJECT_MISSING')) return []
+    throw error
+  }
+}
+
+/** A REFUSED run may have no plan, and that of an old one may be gone. */
+async function driftOf(world: World, run: RunRecord): Promise<Pick<RunReport, 'drift'>> {
+  try {
+    const { drift } = (await runDocument(world, run)).layout
+    return drift ? { drift } : {}
+  } catch (error) {
+    if (isError(error, 'OBJECT_MISSING')) return {}
     throw error
   }
 }

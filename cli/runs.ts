@@ -14,7 +14,7 @@ import { firstRejects, rejectsText } from './rejects.ts'
 import { loadRunRecord, reportOf, runLine } from './report.ts'
 import { openStage } from './stage.ts'
 import { summaryText } from './summary.ts'
-import { bytesText, countText, tableText } from './words.ts'
+import { bytesText, countOf, countText, tableText } from './words.ts'
 
 const partitionsShownMax = 20
 
@@ -54,8 +54,8 @@ function runsText(runs: RunRecord[]): string {
     run.pipeline,
     run.createdAt.slice(0, 19).replace('T', ' '),
     countText(run.partitions),
-    bytesText(run.source.bytes),
-    run.source.key,
+    bytesText(run.objects?.bytes ?? run.source.bytes),
+    run.objects ? `${run.source.key} (${countOf(run.objects.count, 'object')})` : run.source.key,
   ])
   return `${tableText([['RUN', 'STATE', 'PIPELINE', 'CREATED (UTC)', 'PARTITIONS', 'SIZE', 'KEY'], ...rows])}\n`
 }

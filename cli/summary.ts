@@ -2,8 +2,9 @@
 import { failureRules } from '../shared/failure.ts'
 import { can } from '../shared/lifecycle.ts'
 import { taskName } from '../shared/stages.ts'
+import { driftText } from './layout-words.ts'
 import type { RunReport } from './report.ts'
-import { countOf, countText, tableText } from './words.ts'
+import { bytesText, countOf, countText, tableText } from './words.ts'
 
 const listedMax = 10
 
@@ -13,6 +14,8 @@ export function summaryText(report: RunReport): string {
     ['pipeline', report.pipeline],
     ['status', report.status],
     ['source', report.source],
+    ...(report.objects ? [['objects', objectsText(report.objects)]] : []),
+    ...(report.drift ? [['drift', driftText(report.drift)]] : []),
     ['rounds', String(report.rounds)],
     ['partitions', `${countText(report.partitions)} (${report.retried} retried)`],
     ...report.retries.slice(0, listedMax).map(retry => ['', retryText(retry)]),
@@ -33,6 +36,10 @@ export function summaryText(report: RunReport): string {
     ...(canRetry(report) ? [['go on', `npx millrace retry ${report.runId}`]] : []),
   ]
   return `${tableText(rows)}\n`
+}
+
+function objectsText({ count, bytes }: NonNullable<RunReport['objects']>): string {
+  return `${countText(count)} of ${bytesText(bytes)} in all`
 }
 
 /** The folder (or prefix) of the run's files. */

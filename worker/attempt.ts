@@ -178,8 +178,8 @@ async function keepRejects(
   const key = tooMany && guessed ? '(not kept)' : await writeRejects(attempt, rejects)
   if (!tooMany) return key
   const many = rejects.tooMany ? `more than ${rejectsPerPartitionMax}` : `${rejects.count}`
-  const { byteOffset, column, reason } = rejects.first ?? {}
-  const where = `at byte ${byteOffset}${column === undefined ? '' : `, in ${column}`}`
+  const { byteOffset, column, reason, key: object } = rejects.first ?? {}
+  const where = `${attempt.run.objects ? `in ${object}, ` : ''}at byte ${byteOffset}${column === undefined ? '' : `, in ${column}`}`
   throw new MillraceError(
     'BAD_INPUT',
     `${many} records rejected, ${tolerated} tolerated. The first, ${where}: ${reason}`,

@@ -228,6 +228,12 @@ describe('many CSV objects', () => {
     })
   })
 
+  test('are not taken with one of another format among them', async () => {
+    for (const other of ['PAR1\x15\0...PAR1', gzipSync('Obj\x01')]) {
+      await assert.rejects(read(csvSource, ['a,b\n1,2\n', other], 1000), { refusal: 'FORMAT_DIFFERS' })
+    }
+  })
+
   test('tell of a rejected record which object it is in, and where', async () => {
     const all = await read(csvSource, ['a,b\n1,2\n', 'a,b\n3,4\n5\n', gzipSync('a,b\n6\n')], 7)
     assert.deepEqual(
@@ -238,6 +244,38 @@ describe('many CSV objects', () => {
       ],
     )
   })
+})
+
+describe('what is wrong with one object is said with its name, where', () => {
+  const faults: [string, Source, (string | Buffer)[], RegExp][] = [
+    [
+      'a quote never closes',
+      csvSource,
+      ['a,b\n1,2\n', 'a,b\n1,"2\n3,4\n'],
+      /^1: A quote in the record at byte 4 /,
+    ],
+    [
+      'a log names other fields',
+      { prefix: 'in/', format: 'lines', preset: 'cloudfront' },
+      ['#Version: 1.0\n', '#Version: 1.0\n#Fields: time date\n'],
+      /^1: line 2 /,
+    ],
+    [
+      'a stream breaks off',
+      csvSource,
+      ['a,b\n', gzipSync('a,b\n1,2\n').subarray(0, -3)],
+      /^1\.gz: A gzip member breaks off/,
+    ],
+  ]
+  for (const [what, source, contents, words] of faults) {
+    test(what, async () => {
+      await assert.rejects(read(source, contents, 1000), error => {
+        assert.ok(isError(error, 'BAD_INPUT'))
+        assert.match(error.message, words)
+        return true
+      })
+    })
+  }
 })
 
 describe('an object larger than a partition', () => {
