@@ -4,6 +4,7 @@ import { csvFields } from '../../shared/csv-fields.ts'
 import type { RunDocument } from '../../shared/documents.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
 import { notInFirst } from '../../shared/plan/drift.ts'
+import { otherFormat } from '../../shared/plan/other-format.ts'
 import { isRefusal, type Refusal } from '../../shared/plan/refusal.ts'
 import { planRows } from '../../shared/plan/rows.ts'
 import { planText, type TextPlan } from '../../shared/plan/text.ts'
@@ -59,7 +60,7 @@ export async function openObject(
     const content = decompressed(joined(start.bytes, raw), compression, source.decompressed)
     stream = arrayLines(content, run.pipeline)
     const head = await beginning(stream, headBytesMax)
-    const text = planText(asFrozen(run), head)
+    const text = otherFormat(source.format, head.bytes) ?? planText(asFrozen(run), head)
     if (isRefusal(text)) throw refusedObject(ref, text)
     const from = text.layout.skipBytes
     const rows = planRows(source, text, head)
