@@ -1,12 +1,15 @@
 /** Many objects become one run on a real stack: a burst of drops, and a list of what is there. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { DuckDBInstance } from '@duckdb/node-api'
+import { verdictOn } from '../../cli/verify.ts'
 import { runIdOf } from '../../shared/plan.ts'
 import { recordKeys } from '../../shared/records.ts'
 import { RunState } from '../../shared/vocabulary.ts'
 import { certificateAt, publishedRows } from './published.ts'
-import { drop, ended, givenUp, openStory, runsOf, type Story, until } from './story.ts'
+import { drop, ended, givenUp, openStory, runsOf, type Story, tempDir, until } from './story.ts'
 
 const pipelines = {
   'visits.ts': {
@@ -21,6 +24,15 @@ const pipelines = {
     split: { partitionBytes: 4000 },
     work: { sql: 'SELECT id, page, _filename, _byte_offset FROM input' },
     output: { prefix: 'visits/' },
+    job: { memoryMiB: 512 },
+    notify: { slack: '#files' },
+  },
+  'sales.ts': {
+    name: 'sales',
+    source: { prefix: 'sales/', format: 'parquet', metadata: true },
+    split: { partitionBytes: 60_000 },
+    work: { sql: 'SELECT * FROM input' },
+    output: { prefix: 'sales/' },
     job: { memoryMiB: 512 },
     notify: { slack: '#files' },
   },
@@ -101,5 +113,59 @@ describe('forty small files, every fifth of them compressed', () => {
       all,
       expected(40).filter(([id]) => Number(id) < 60 || Number(id) >= 80),
     )
+  })
+})
+
+/** As a job of Spark leaves them: parts of one table, and a marker that is empty. */
+async function writtenParts(parts: number): Promise<{ contents: Buffer[]; rows: unknown[][] }> {
+  const { dir, remove } = tempDir()
+  const instance = await DuckDBInstance.create(':memory:')
+  const connection = await instance.connect()
+  try {
+    const contents: Buffer[] = []
+    for (let at = 0; at < parts; at++) {
+      const columns = at % 2 === 0 ? 'id, price, day, lines' : 'lines, day, id, price'
+      await connection.run(`COPY (SELECT ${columns} FROM (
+        SELECT i AS id, (i / 8)::DECIMAL(12,3) AS price, DATE '2024-01-01' + (i % 300)::INTEGER AS day,
+          [{sku: md5(i::VARCHAR), n: i}] AS lines FROM range(${at * 400}, ${at * 400 + 400}) r(i)
+      )) TO '${dir}/${at}.parquet' (FORMAT parquet, COMPRESSION zstd)`)
+      contents.push(readFileSync(`${dir}/${at}.parquet`))
+    }
+    const all = `SELECT id, price, day, lines FROM read_parquet('${dir}/*.parquet', union_by_name = true) ORDER BY id`
+    return { contents, rows: (await connection.runAndReadAll(all)).getRowsJson() }
+  } finally {
+    connection.closeSync()
+    instance.closeSync()
+    remove()
+  }
+}
+
+describe('a prefix of Parquet files', () => {
+  it('is loaded as one run, in several partitions, and matches its certificate', async () => {
+    const { objects } = story.stack.world
+    const { contents, rows } = await writtenParts(12)
+    await objects.write({ bucket: 'drops', key: 'history/_SUCCESS' }, Buffer.alloc(0))
+    for (const [at, body] of contents.entries()) {
+      await objects.write(
+        { bucket: 'drops', key: `history/part-${String(at).padStart(5, '0')}.parquet` },
+        body,
+      )
+    }
+    const ref = { bucket: 'drops', key: '_manifests/sales/history.json' }
+    const { version = '' } = await objects.write(ref, Buffer.from('{"prefix":"history/"}'))
+    const runId = runIdOf('sales', ref, version)
+    const run = await ended(story, runId)
+    assert.equal(run.state, RunState.SUCCEEDED, JSON.stringify(run.failure))
+    assert.ok(run.partitions > 2, `${run.partitions} partitions`)
+    const bytes = contents.reduce((sum, { length }) => sum + length, 0)
+    assert.deepEqual(run.objects, { count: 13, bytes })
+    const published = await rowsOf(runId, run.certificate)
+    assert.deepEqual(
+      published.map(row => row.slice(0, 4)),
+      rows,
+    )
+    assert.equal(published.at(-1)?.[4], 'history/part-00011.parquet')
+    const { faults, records } = await verdictOn(story.stack.world, run, false, () => {})
+    assert.deepEqual([faults, records], [[], rows.length])
   })
 })
