@@ -183,6 +183,17 @@ describe('the declared types of a Parquet file', () => {
     assert.deepEqual(rows, [['2999', 2999, 'ok', '{"a":2999}']])
   })
 
+  it('keep every digit where a value becomes JSON, and JSON is what it becomes', async () => {
+    const select = `SELECT 12345678901234567890.10::DECIMAL(38,2) AS money, 'nan'::DOUBLE AS ratio,
+      {a: [0.50::DECIMAL(20,2), NULL], b: {c: 12345678901234567.25::DECIMAL(19,2), d: 'inf'::DOUBLE}} AS nested`
+    const content = await written(select, 'ROW_GROUP_SIZE 2048')
+    const columns = { money: 'JSON', ratio: 'JSON', nested: 'JSON' }
+    const given = await plannedAndTaken(parquet(content, { source: { columns } }))
+    await workAll(given)
+    const nested = '{"a":[0.50,null],"b":{"c":12345678901234567.25,"d":"inf"}}'
+    assert.deepEqual(await rowsOf(given), [['12345678901234567890.10', '"nan"', nested]])
+  })
+
   it('cannot lose the nanoseconds of an instant: its row is rejected, and VARCHAR takes it whole', async () => {
     const content = await readFile(new URL('fixtures/nanos-utc.parquet', import.meta.url))
     const given = await plannedAndTaken(parquet(content, { rejectedRecords: 1 }))

@@ -40,6 +40,11 @@ export function jsonLine(columns: readonly ResultColumn[]): string {
   return objectOf(columns.map(({ title, type }) => [title, jsonOf(name(title), type, 0)]))
 }
 
+/** SQL of one value's JSON text, likewise; NULL where the value is. `value`: SQL. */
+export function jsonText(value: string, type: DuckDBType): string {
+  return jsonOf(value, type, 0)
+}
+
 function objectOf(members: [key: string, value: string][]): string {
   const parts = members.map(([key, value], at) => {
     const begin = literal(`${at === 0 ? '{' : ','}${JSON.stringify(key)}:`)

@@ -15,17 +15,23 @@ export interface Taken {
   misfit: string
 }
 
+/** What DuckDB says that a column of the file is. */
+export interface OwnType {
+  name: string
+  /** SQL of a value's JSON text, with all its digits. */
+  json: string
+}
+
 /** What DuckDB reads an instant as once `footerOfGroups` has called it local. */
 const nanoseconds = 'TIMESTAMP_NS'
 
 /**
  * @param found columns of the file
- * @param typeOf what DuckDB says that a column of the file is
  */
 export function takenColumns(
   run: Pick<RunDocument, 'pipeline' | 'source' | 'columns'>,
   found: readonly ParquetColumn[],
-  typeOf: (name: string) => string | undefined,
+  typeOf: (name: string) => OwnType | undefined,
 ): Taken[] {
   const { source } = run.pipeline
   const declared = new Set(Object.keys(('columns' in source && source.columns) || {}))
@@ -33,7 +39,7 @@ export function takenColumns(
   const own = run.columns.map(column => {
     const type = typeOf(column.name)
     if (type === undefined) return always(column.name, `CAST(NULL AS ${column.type})`)
-    const instant = type === nanoseconds && files.get(column.name) === 'TIMESTAMPTZ'
+    const instant = type.name === nanoseconds && files.get(column.name) === 'TIMESTAMPTZ'
     if (declared.has(column.name)) return converted(column, type, instant)
     if (files.get(column.name) !== column.type) return asFirst(column, type, instant)
     return instant ? wholeMicroseconds(column) : always(column.name, name(column.name))
@@ -51,21 +57,21 @@ function always(title: string, value: string): Taken {
   return { name: title, value, fits: 'true', misfit: '' }
 }
 
-function converted(column: Column, own: string, instant: boolean): Taken {
+function converted(column: Column, { name: own, json }: OwnType, instant: boolean): Taken {
   const { name: title, type } = column
   const field = name(title)
   if (instant && type === 'TIMESTAMPTZ') return wholeMicroseconds(column)
   if (own === type || (own === 'FLOAT' && type === 'DOUBLE'))
     return always(title, `CAST(${field} AS ${type})`)
   if (own === 'BLOB') return decoded(title, field)
-  if (type === 'JSON' && own !== 'VARCHAR') return always(title, `CAST(to_json(${field}) AS JSON)`)
+  if (type === 'JSON' && own !== 'VARCHAR') return always(title, `CAST(${json} AS JSON)`)
   const text = instant ? `(CAST(${field} AS VARCHAR) || '+00')` : `CAST(${field} AS VARCHAR)`
   const value = castOf(type, text)
   return { name: title, value, fits: isExact(type, text, value), misfit: misfitWords(type) }
 }
 
 /** Of many objects, one has another type for it than the first. */
-function asFirst(column: Column, own: string, instant: boolean): Taken {
+function asFirst(column: Column, own: OwnType, instant: boolean): Taken {
   const { name: title, type } = column
   if (isColumnType(type)) return converted(column, own, instant)
   const field = name(title)

@@ -3,9 +3,10 @@ import type { RunDocument } from '../../shared/documents.ts'
 import { rejectedRawBytesMax } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { ParquetColumn } from '../../shared/parquet/columns.ts'
+import { jsonText } from '../duckdb/json-line.ts'
 import type { Session } from '../duckdb/session.ts'
 import { literal, name } from '../duckdb/text.ts'
-import { type Taken, takenColumns } from './columns.ts'
+import { type OwnType, type Taken, takenColumns } from './columns.ts'
 
 /** Of one file at a time. */
 export const loadedTable = 'loaded'
@@ -97,9 +98,14 @@ export class ParquetTable {
     return [culprit, `CASE WHEN ${culpritColumn} IS NOT NULL THEN ${row} END AS ${rawColumn}`]
   }
 
-  async #types(): Promise<Map<string, string>> {
+  async #types(): Promise<Map<string, OwnType>> {
     const rows = await this.#session.rows(`DESCRIBE SELECT * FROM ${this.#scan}`, 'BAD_INPUT')
-    return new Map(rows.map(([title, type]) => [String(title), ourName(String(type))]))
+    const result = await this.#session.connection.prepare(`FROM ${this.#scan}`)
+    const typed = rows.map(([title, type], at): [string, OwnType] => {
+      const json = jsonText(name(String(title)), result.columnType(at))
+      return [String(title), { name: ourName(String(type)), json }]
+    })
+    return new Map(typed)
   }
 }
 
