@@ -144,6 +144,18 @@ describe('NDJSON output', () => {
     })
   })
 
+  test('cannot hold what DuckDB takes for JSON and nobody else does', async () => {
+    for (const value of ["to_json('nan'::DOUBLE)", "json_object('a', 'inf'::DOUBLE)", "['[1,]'::JSON]"]) {
+      const sql = `SELECT ${value} AS v FROM input`
+      assert.match(
+        await refused({ text: 'a\nx\n', sql, output: { format: 'ndjson' } }),
+        /is no JSON, as to_json/,
+      )
+    }
+    const { content } = await select(`'{"NaN, ]": null}'::JSON AS v, NULL::JSON AS n`, { format: 'ndjson' })
+    assert.equal(content.toString(), '{"v":{"NaN, ]": null},"n":null}\n')
+  })
+
   test('takes any text there is', async () => {
     const texts = fc.sample(fc.string({ unit: 'binary', minLength: 1 }), { numRuns: 300, seed })
     const wellFormed = texts.map(text => text.toWellFormed()).filter(text => !text.includes('\0'))
@@ -240,6 +252,13 @@ describe('Parquet output', () => {
     const sql = "SELECT '170141183460469231731687303715884105727'::HUGEINT AS n FROM input"
     assert.match(await refused({ text, sql }), /Casting value|out of range|DECIMAL/i)
   })
+})
+
+test('an INTERVAL can have milliseconds in Parquet, and cannot lose microseconds', async () => {
+  const sql = (value: string) => `SELECT INTERVAL '${value}' AS v FROM input`
+  const { given } = await published({ text: 'a\nx\n', sql: sql('1.5 seconds') })
+  assert.deepEqual(await rowsOf(given, 'SELECT CAST(v AS VARCHAR) FROM output'), [['00:00:01.5']])
+  assert.match(await refused({ text: 'a\nx\n', sql: sql('1 microsecond') }), /finer than the milliseconds/)
 })
 
 describe('column=value folders', () => {

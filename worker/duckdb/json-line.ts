@@ -7,6 +7,7 @@ import {
   type DuckDBType,
   DuckDBTypeId,
 } from '@duckdb/node-api'
+import { isStrictJson } from './exact.ts'
 import { literal, name } from './text.ts'
 
 export interface ResultColumn {
@@ -63,9 +64,15 @@ function jsonOf(value: string, type: DuckDBType, depth: number): string {
     return `CASE WHEN isfinite(${value}) THEN ${text} ELSE '"' || ${text} || '"' END`
   }
   if (timestampTypes.has(type.typeId)) return stringOf(isoTimestamp(text))
-  // Newlines stand only between its tokens.
-  if (type.alias === 'JSON') return `translate(${text}, chr(10) || chr(13), '  ')`
+  if (type.alias === 'JSON') return strictJson(value, text)
   return nestedOf(value, type, depth) ?? stringOf(text)
+}
+
+const noJson = literal('The result holds a JSON value that is no JSON, as to_json makes of NaN or Infinity')
+
+/** Newlines stand only between its tokens. */
+function strictJson(value: string, text: string): string {
+  return `CASE WHEN ${value} IS NULL THEN NULL WHEN ${isStrictJson(text)} THEN translate(${text}, chr(10) || chr(13), '  ') ELSE error(${noJson}) END`
 }
 
 function nestedOf(value: string, type: DuckDBType, depth: number): string | undefined {

@@ -94,8 +94,17 @@ function folderValue({ title, type }: ResultColumn): string {
 /** What quotes hold are names of fields, and values of an ENUM. */
 const hugeOrQuoted = /"(?:[^"]|"")*"|'(?:[^']|'')*'|\bU?HUGEINT\b/g
 
-/** Parquet has no integers of 128 bits: as DOUBLE, which DuckDB would take, they lose digits in silence. */
+/**
+ * Parquet has no integers of 128 bits: as DOUBLE, which DuckDB would take, they lose digits in silence. Its intervals
+ * have milliseconds, and DuckDB would cut what is finer.
+ */
 function parquetValue({ title, type }: ResultColumn): string {
+  if (type.typeId === DuckDBTypeId.INTERVAL) {
+    const words = literal(
+      `${title} holds an INTERVAL finer than the milliseconds of Parquet; make it a text or a number`,
+    )
+    return `CASE WHEN date_part('microsecond', ${name(title)}) % 1000 <> 0 THEN error(${words}) ELSE ${name(title)} END AS ${name(title)}`
+  }
   const said = type.toString()
   const exact = said.replace(hugeOrQuoted, each => (/^["']/.test(each) ? each : 'DECIMAL(38,0)'))
   return exact === said ? name(title) : `CAST(${name(title)} AS ${exact}) AS ${name(title)}`
