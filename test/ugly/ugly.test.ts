@@ -8,7 +8,7 @@ import { serialRows } from './serial.ts'
 /** Every partition size of a small input would be thousands of partitions: these, and the whole. */
 const sizes = [1, 2, 3, 5, 8, 13, 29, 64, 200, 1000]
 /** Each partition may look at all that follows it: so many bytes in all are looked at in good time. */
-const bytesLookedAtMax = 4_000_000
+const bytesLookedAtMax = 1_500_000
 
 function sizesOf({ content }: UglyInput): number[] {
   const fine = sizes.filter(
