@@ -78,7 +78,7 @@ function asFirst(column: Column, own: OwnType, instant: boolean): Taken {
   if (type === 'BLOB') return always(title, `encode(${field})`)
   // TRY_CAST throws for some times beyond the type.
   const value = `TRY(CAST(${field} AS ${type}))`
-  const back = `coalesce(TRY(CAST(${value} AS ${own})) = ${field}, false)`
+  const back = `coalesce(TRY(CAST(${value} AS ${own.name})) = ${field}, false)`
   return { name: title, value, fits: `(${field} IS NULL OR ${back})`, misfit: misfitWords(type) }
 }
 
