@@ -97,9 +97,10 @@ export function choosePipeline(pipelines: readonly Pipeline[], name: string | un
   const chosen = pipelines.find(pipeline => pipeline.name === name)
   if (chosen) return chosen
   const names = pipelines.map(pipeline => pipeline.name).join(', ')
-  throw new MillraceError('NOT_FOUND', name === undefined ? 'Which pipeline?' : `No pipeline ${name}`, {
-    remedy: `Give one with --pipeline: ${names}.`,
-  })
+  if (name !== undefined) {
+    throw new MillraceError('NOT_FOUND', `No pipeline ${name}`, { remedy: `There are: ${names}.` })
+  }
+  throw new MillraceError('NOT_FOUND', 'Which pipeline?', { remedy: `Give one with --pipeline: ${names}.` })
 }
 
 /** A stack goes on with the definitions it was started with; a drop for another one would surprise. */

@@ -103,7 +103,7 @@ function partitionsText(partitions: PartitionRecord[], all: boolean): string {
       .map(({ round, code }) => `${code} in round ${round}`)
       .join(', '),
   ])
-  const header = ['PARTITION', 'STATE', 'BYTES', 'RECORDS', 'ATTEMPTS', 'SETBACKS']
+  const header = ['PARTITION', 'STATE', 'RANGE', 'RECORDS', 'ATTEMPTS', 'SETBACKS']
   const hidden = partitions.length - shown.length
   const more = hidden > 0 ? `and ${countText(hidden)} more; --all shows them\n` : ''
   const groups = failureGroups(partitions).map(
