@@ -14,6 +14,7 @@ import { freeze, writeOnce } from './steps/documents.ts'
 import { fillLosses, gatherFacts, markMiscut, pagesOf } from './steps/gather.ts'
 import { announce, loadRound, loadRun, moveRun, openRound, publishRoundDue } from './steps/rounds.ts'
 import { sweepOutputs, sweepPieces, sweepRefused } from './steps/sweep.ts'
+import { inTurns } from './steps/turns.ts'
 
 export const handler = eventDoor('settle', settle)
 
@@ -95,9 +96,9 @@ async function openMerge(
   { tasks }: Verdict & { kind: 'merge' },
 ): Promise<void> {
   const bucket = world.config.buckets.state
-  for (const task of tasks) {
-    await writeOnce(world.objects, { bucket, key: stateKeys.merge(run.runId, task.merge) }, task)
-  }
+  await inTurns(tasks, task =>
+    writeOnce(world.objects, { bucket, key: stateKeys.merge(run.runId, task.merge) }, task),
+  )
   const round = run.round + 1
   const pages = pagesOf(
     round,

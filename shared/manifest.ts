@@ -82,7 +82,8 @@ export function inventoryEntry(line: string, schema: readonly string[]): Manifes
   const key = at('Key')
   if (key === undefined) return undefined
   if (at('IsLatest') === 'false' || at('IsDeleteMarker') === 'true') return undefined
-  const [bucket, version, size, etag] = [at('Bucket'), at('VersionId'), at('Size'), at('ETag')]
+  const [bucket, version, etag] = [at('Bucket'), at('VersionId'), at('ETag')]
+  const size = /^\d{1,15}$/.exec(at('Size') ?? '')?.[0]
   return {
     ...(bucket === undefined ? {} : { bucket }),
     key: decoded(key),

@@ -22,8 +22,7 @@ import { planObjects } from './plan-objects.ts'
 import { frozenList, register, reopen } from './register.ts'
 import { loadRun } from './rounds.ts'
 import { earlierLoad } from './sources.ts'
-
-const callsAtOnce = 32
+import { inTurns } from './turns.ts'
 
 /** @param takeAlone makes a run of one drop: it says what has become of an object that is gone */
 export async function closeGroup(
@@ -144,16 +143,4 @@ function sourceOf(world: World, pipeline: string, group: number, drops: readonly
   const identities = drops.map(({ source, identity }) => [source.key, identity])
   const etag = createHash('sha256').update(JSON.stringify(identities)).digest('hex').slice(0, 32)
   return { ...groupSource(world.config.buckets.drops, pipeline, group), bytes, etag }
-}
-
-/** In order, so many at a time. */
-async function inTurns<Given, Result>(
-  given: readonly Given[],
-  act: (one: Given) => Promise<Result>,
-): Promise<Result[]> {
-  const results: Result[] = []
-  for (let first = 0; first < given.length; first += callsAtOnce) {
-    results.push(...(await Promise.all(given.slice(first, first + callsAtOnce).map(act))))
-  }
-  return results
 }

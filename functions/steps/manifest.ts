@@ -79,6 +79,7 @@ async function ofPrefix(
   wanted: (key: string) => boolean,
 ): Promise<ListPart[]> {
   const { prefix, bucket = manifest.bucket } = prefixPlace(text)
+  refuseState(world, bucket)
   const own = bucket === manifest.bucket ? {} : { bucket }
   return listPrefix({
     objects: world.objects,
@@ -93,6 +94,15 @@ async function ofPrefix(
       )
     },
     check: keys => checkBounds(world, keys, deadline),
+  })
+}
+
+/** Functions and workers may read it, those who drop manifests may not: it holds what other runs have read. */
+function refuseState({ config }: World, bucket: string): void {
+  if (bucket !== config.buckets.state) return
+  throw new MillraceError('BAD_INPUT', `the manifest names objects of ${bucket}, Millrace's own bucket`, {
+    refusal: 'BUCKET_NOT_ALLOWED',
+    remedy: 'Name objects of other buckets.',
   })
 }
 
@@ -136,6 +146,7 @@ async function addSome(reading: Reading, part: ListPart, entries: readonly Manif
 
 async function objectOf(reading: Reading, entry: ManifestEntry): Promise<RunObject> {
   const { bucket = reading.manifest.bucket, key, version, bytes, etag } = entry
+  refuseState(reading.world, bucket)
   const own = bucket === reading.manifest.bucket ? {} : { bucket }
   if (bytes !== undefined && etag !== undefined) return { ...own, ...entry, key, bytes, etag }
   if (++reading.heads > headsMax)

@@ -148,6 +148,8 @@ describe('a manifest', () => {
   const refused: [string, string, string, string?][] = [
     ['that names nothing', '{"prefix":"s3://archive/none/"}', 'LIST_EMPTY'],
     ['that is no list', '{"prefixes":[]}', 'MANIFEST_INVALID'],
+    ['of objects in the state bucket', '{"key":"runs/a/run.json","bucket":"state"}\n', 'BUCKET_NOT_ALLOWED'],
+    ['with a prefix of the state bucket', '{"prefix":"s3://state/pieces/"}', 'BUCKET_NOT_ALLOWED'],
     ['with a line that names nothing', 's3://archive/logs/1.txt\n{"name":"x"}\n', 'MANIFEST_INVALID'],
     ['that names what is not there', 's3://archive/logs/9.txt\n', 'OBJECT_MISSING'],
     [

@@ -254,6 +254,7 @@ describe('a line of a list', () => {
     const schema = ['Key', 'Size', 'VersionId', 'ETag', 'IsLatest', 'IsDeleteMarker']
     const entry = { key: 'a', version: 'v', bytes: 3, etag: 'e' }
     assert.deepEqual(inventoryEntry('"a","3","v","e","true","false"', schema), entry)
+    assert.deepEqual(inventoryEntry('"a","3 KB","v","e","true","false"', schema), { key: 'a', version: 'v' })
     assert.equal(inventoryEntry('"a","3","v","e","false","false"', schema), undefined)
     assert.equal(inventoryEntry('"a","","v","","true","true"', schema), undefined)
   })
