@@ -81,6 +81,7 @@ describe('many Avro files', () => {
     const [reject] = await rejectsOf(given, partition?.report?.rejectsKey)
     const blockAt = contents.b.indexOf(sync) + sync.length
     assert.partialDeepStrictEqual(reject, { key: 'b', byteOffset: blockAt, within: 8, column: 'id' })
+    assert.ok(reject && !('line' in reject), 'a record of Avro stands on no line')
     const rows = await rowsOf(given, 'SELECT id, _filename, _byte_offset FROM output')
     assert.deepEqual(rows, [
       ['1', 'a', `${contents.a.indexOf(sync) + sync.length}`],

@@ -9,7 +9,11 @@ import {
   rejectsPerPartitionMax,
 } from '../../shared/documents.ts'
 import { fromUtf8 } from '../../shared/encoding.ts'
+import type { Format } from '../../shared/layout.ts'
 import { placeOf } from './place.ts'
+
+/** What the reader has as lines of these are not lines of the file. */
+const linesOfOurs: readonly Format[] = ['avro', 'json']
 
 export class Rejects {
   readonly file: string
@@ -40,7 +44,7 @@ export class Rejects {
     const record: RejectedRecord = {
       partition: this.#partition,
       ...placeOf(this.#run, position),
-      ...(line === undefined ? {} : { line }),
+      ...(line === undefined || linesOfOurs.includes(this.#run.layout.format) ? {} : { line }),
       ...(column === undefined ? {} : { column }),
       reason,
       ...this.#rawOf(raw),
