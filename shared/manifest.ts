@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { csvFields } from './csv-fields.ts'
 import { MillraceError } from './errors.ts'
+import { globMatcher } from './glob.ts'
 import type { Pipeline } from './pipeline.ts'
 import { manifestsPrefix } from './reserved.ts'
 
@@ -154,18 +155,9 @@ export function prefixPlace(prefix: string): { bucket?: string; prefix: string }
 
 /** Is the key one of those that the manifest wants? */
 export function keyFilter({ include, exclude }: Pick<ManifestDocument, 'include' | 'exclude'>) {
-  const [wanted, unwanted] = [include.map(globPattern), exclude.map(globPattern)]
+  const [wanted, unwanted] = [include.map(globMatcher), exclude.map(globMatcher)]
   return (key: string): boolean =>
-    (wanted.length === 0 || wanted.some(one => one.test(key))) && !unwanted.some(one => one.test(key))
-}
-
-function globPattern(glob: string): RegExp {
-  const parts = glob.split(/(\*\*|\*|\?)/).map(part => {
-    if (part === '**') return '.*'
-    if (part === '*') return '[^/]*'
-    return part === '?' ? '[^/]' : part.replace(/[\\^$.|+()[\]{}]/g, '\\$&')
-  })
-  return new RegExp(`^${parts.join('')}$`, 's')
+    (wanted.length === 0 || wanted.some(one => one(key))) && !unwanted.some(one => one(key))
 }
 
 function json(text: string): unknown {
