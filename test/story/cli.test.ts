@@ -204,7 +204,7 @@ describe('A run', () => {
     const text = await millrace(['show', failed.runId], place)
     assert.equal(text.exitCode, 0)
     assert.match(text.stdout, /why +BAD_INPUT: partition \d: .*at byte 14/)
-    assert.match(text.stdout, /PARTITION +STATE +BYTES +RECORDS +ATTEMPTS +SETBACKS\n\d +FAILED /)
+    assert.match(text.stdout, /PARTITION +STATE +RANGE +RECORDS +ATTEMPTS +SETBACKS\n\d +FAILED /)
     assert.match(text.stdout, /partitions +3 \(0 retried\)/, 'what has failed for good was not retried')
     assert.match(text.stdout, new RegExp(`npx millrace retry ${failed.runId}`))
     const shown = report(await millrace(['show', failed.runId, '--json'], place))
@@ -264,7 +264,7 @@ describe('What cannot be done', () => {
 
   it('is said of a pipeline that is not known', async () => {
     const said = await millrace(['drop', file('x.csv', content), '--pipeline', 'nope'], place)
-    refusedInWords(said, /^error: No pipeline nope$/m, /--pipeline: people/)
+    refusedInWords(said, /^error: No pipeline nope$/m, /There are: people/)
   })
 
   it('is said of a file that is not there', async () => {
