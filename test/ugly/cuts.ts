@@ -53,7 +53,9 @@ export async function tallyCuts(
     const file = blocks ? inBlocks(plain, chance) : plain
     const objects = objectsOver(file.content, 1 + Math.floor(chance() * 300))
     await check(file, runOf(file, Math.max(1, file.content.length)), objects)
-    await cutFile(tally, `seed ${seed}, file ${nth}`, file, objects, chance)
+    await cutFile(tally, `seed ${seed}, file ${nth}`, file, objects, chance).catch(error =>
+      tally.differences.push(`seed ${seed}, file ${nth}: ${error}`),
+    )
     tally.files++
   }
   return tally
@@ -114,7 +116,7 @@ async function workRounds(tally: CutsTally, run: RunDocument, objects: Objects):
   const reports = Array.from({ length: run.partitions }, (_, partition) => reportOf(partition))
   let due = Array.from({ length: run.partitions }, (_, partition) => cut(run, partition))
   for (let round = 1; due.length > 0; round++) {
-    if (round > roundsMax) return ['never tiled']
+    if (round > roundsMax) throw new Error(`not tiled after ${roundsMax} rounds`)
     tally.roundsMost = Math.max(tally.roundsMost, round)
     for (const assignment of due) {
       const { partition } = assignment
