@@ -158,7 +158,7 @@ async function readOnce(source: PartitionSource, records: Found): Promise<Source
       records.push(format.fault(unit) === undefined ? where : `${where} -`)
       return true
     })
-    if (lines === undefined) return undefined
+    if (lines === undefined) return stretch.opens && { start: stretch.opens.at, end: run.source.bytes }
     const start = stretch.opens ?? stretch.position(lines.start)
     const end = stretch.position(lines.end)
     return { start: start.at, startWithin: start.within ?? 0, end: end.at, endWithin: end.within ?? 0 }

@@ -56,6 +56,32 @@ test('members without content stand in no one’s way, at the beginning, between
   }
 })
 
+test('members in which there is a header and nothing else, or nothing at all, are read to their end', async () => {
+  const nothing = Buffer.alloc(0)
+  for (const make of [gzipMember, zstdFrame]) {
+    const headerOnly = membersOf(Buffer.from(header), [3], make)
+    for (const [content, skipBytes] of [
+      [headerOnly, header.length],
+      [Buffer.concat([headerOnly, make(nothing)]), header.length],
+      [Buffer.concat([make(nothing), make(nothing)]), 0],
+    ] as const) {
+      for (const partitionBytes of [7, 25, 100_000]) {
+        const compression = make === zstdFrame ? 'zstd' : 'gzip'
+        const columns = ['id', 'text']
+        const all = await readAll({
+          content,
+          compression,
+          space: 'blocks',
+          columns,
+          skipBytes,
+          partitionBytes,
+        })
+        assert.deepEqual(all, { records: '', rejected: 0, replanned: 0, proven: 0 })
+      }
+    }
+  }
+})
+
 test('zstd frames, with skippable ones between them that hold whole frames as data, give the records', async () => {
   const bait = skippableFrame(zstdFrame(Buffer.from('98,bait\n99,bait\n')))
   const frames = membersOf(csv, [50, 3, 31], content => Buffer.concat([bait, zstdFrame(content)]))

@@ -29,7 +29,8 @@ export async function readPartition(
   for await (const stretch of stretchesOf(from)) {
     const tally = { lines: 0 }
     const { lines, ...counts } = await readStretch(from, stretch, spool, rejects, tally)
-    const range = stretch.covers ?? (lines && rangeOf(stretch, lines.start, lines.end))
+    const range =
+      stretch.covers ?? (lines ? rangeOf(stretch, lines.start, lines.end) : emptyRange(from, stretch))
     ends.push({ ...(range ? { range } : {}), ...counts, ...tally })
     if (rejects.tooMany) break
   }
@@ -75,6 +76,11 @@ function rangeOf(stretch: Stretch, first: number, last: number): SourceRange {
     end: end.at,
     ...(end.within ? { endWithin: end.within } : {}),
   }
+}
+
+/** Where the first partition finds no record, it has read on to the end: there is none in the whole source. */
+function emptyRange({ run }: PartitionSource, { opens }: Stretch): SourceRange | undefined {
+  return opens && { start: opens.at, end: run.source.bytes }
 }
 
 /** Stretches follow one another in the source. */
