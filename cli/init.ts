@@ -1,6 +1,6 @@
 /** `millrace init <sample...>`: a pipeline file that takes files like these, for a person to review. */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { loadPipelines } from '../local/pipelines.ts'
 import { MillraceError } from '../shared/errors.ts'
 import type { Format } from '../shared/layout.ts'
@@ -133,5 +133,8 @@ function wordsOf(file: string, { pipeline, columns, notes, files, records }: Dra
   const uncertain = columns.flatMap(({ name, type, note }) => (note ? [`${name} ${type}: ${note}`] : []))
   const review = [...notes, ...uncertain].map(words => `  review: ${words}\n`)
   const looked = records === 0 ? '' : ` (${records} records looked at)`
-  return `wrote ${file} from ${files.join(', ')}${looked}\n${review.join('')}next:  npx millrace plan <file> --pipeline ${pipeline.name}\n`
+  const folder = relative('', dirname(file))
+  const where = folder === 'pipelines' ? '' : ` --pipelines ${folder || '.'}`
+  const next = `npx millrace plan <file> --pipeline ${pipeline.name}${where}`
+  return `wrote ${file} from ${files.join(', ')}${looked}\n${review.join('')}next:  ${next}\n`
 }
