@@ -6,9 +6,10 @@ import { contentOf, type UglyInput } from './inputs.ts'
 import type { Row } from './partitioned.ts'
 
 /** `undefined` where records of it are to be rejected: no other reader has our rules. */
-export function serialRows({ name, pipeline, expectation }: UglyInput): Row[] | undefined {
+export function serialRows({ name, content, pipeline, expectation }: UglyInput): Row[] | undefined {
   if (expectation.rejected !== undefined || expectation.bad) return undefined
-  const bytes = decompressed(expectation.sameAs ?? name)
+  const { sameAs } = expectation
+  const bytes = sameAs ? decompressed(sameAs, contentOf(sameAs)) : decompressed(name, content)
   const { source } = pipeline
   const text = textOf(bytes, 'encoding' in source ? source.encoding : undefined)
   if (source.format === 'csv') return csvRows(text, source, expectation.delimiterFound)
@@ -23,8 +24,7 @@ export function serialRows({ name, pipeline, expectation }: UglyInput): Row[] | 
 }
 
 /** Of zstd, Node reads the first frame alone. */
-function decompressed(name: string): Buffer {
-  const content = contentOf(name)
+function decompressed(name: string, content: Buffer): Buffer {
   if (name.endsWith('.gz')) return gunzipSync(content)
   return name.endsWith('.zst') ? zstdDecompressSync(content) : content
 }
