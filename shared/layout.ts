@@ -27,7 +27,6 @@ export const linePresets = [
 export type LinePreset = (typeof linePresets)[number]
 
 export const outputFormats = ['parquet', 'csv', 'ndjson'] as const
-export type OutputFormat = (typeof outputFormats)[number]
 export const outputCompressions = ['none', 'gzip', 'zstd'] as const
 
 /**

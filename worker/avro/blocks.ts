@@ -2,8 +2,8 @@
 import { AvroCursor, AvroFault } from '../../shared/avro/cursor.ts'
 import { syncBytes } from '../../shared/avro/header.ts'
 import { MillraceError } from '../../shared/errors.ts'
+import { Input } from '../read/input.ts'
 import { blockBytesMax } from './codec.ts'
-import { ByteFeed } from './feed.ts'
 
 export interface Block {
   /** Of its first byte in the object. */
@@ -33,57 +33,57 @@ export async function* blocksOf(
   { exact, start, end, fileEnd, sync }: BlockRange,
   chunks: AsyncIterable<Buffer>,
 ): AsyncGenerator<Block> {
-  const feed = new ByteFeed(chunks, exact ?? start - syncBytes)
+  const input = new Input(chunks, exact ?? start - syncBytes)
   try {
-    if (exact === undefined && !(await seekBlock(feed, end, sync))) return
-    while (feed.at < end && feed.at < fileEnd) {
-      const block = await blockAt(feed, sync)
-      if (typeof block === 'string') throw corrupt(feed.at, block)
+    if (exact === undefined && !(await seekBlock(input, end, sync))) return
+    while (input.at < end && input.at < fileEnd) {
+      const block = await blockAt(input, sync)
+      if (typeof block === 'string') throw corrupt(input.at, block)
       if (block.at >= start) yield block
-      feed.skip(block.end - feed.at)
+      input.skip(block.end - input.at)
     }
   } finally {
-    await feed.close()
+    await input.close()
   }
 }
 
 /** To the first place behind a sync marker from which on a whole, sound block can be read. */
-async function seekBlock(feed: ByteFeed, end: number, sync: Buffer): Promise<boolean> {
-  while (feed.at + syncBytes < end) {
-    const bytes = await feed.peek(Math.max(syncBytes, feed.buffered))
+async function seekBlock(input: Input, end: number, sync: Buffer): Promise<boolean> {
+  while (input.at + syncBytes < end) {
+    const bytes = await input.peek(Math.max(syncBytes, input.held))
     if (bytes.length < syncBytes) return false
     const found = bytes.indexOf(sync)
-    feed.skip(found === -1 ? bytes.length - syncBytes + 1 : found)
+    input.skip(found === -1 ? bytes.length - syncBytes + 1 : found)
     if (found === -1) continue
-    if (feed.at + syncBytes >= end) return false
-    if (await isBlock(feed, sync)) {
-      feed.skip(syncBytes)
+    if (input.at + syncBytes >= end) return false
+    if (await isBlock(input, sync)) {
+      input.skip(syncBytes)
       return true
     }
-    feed.skip(1)
+    input.skip(1)
   }
   return false
 }
 
-async function isBlock(feed: ByteFeed, sync: Buffer): Promise<boolean> {
-  const head = headOf((await feed.peek(syncBytes + blockHeadBytesMax)).subarray(syncBytes))
+async function isBlock(input: Input, sync: Buffer): Promise<boolean> {
+  const head = headOf((await input.peek(syncBytes + blockHeadBytesMax)).subarray(syncBytes))
   if (typeof head === 'string') return false
   const wanted = syncBytes + head.dataAt + head.bytes + syncBytes
-  const all = await feed.peek(wanted)
+  const all = await input.peek(wanted)
   return all.length >= wanted && all.subarray(wanted - syncBytes, wanted).equals(sync)
 }
 
-async function blockAt(feed: ByteFeed, sync: Buffer): Promise<Block | string> {
-  const head = headOf(await feed.peek(blockHeadBytesMax))
+async function blockAt(input: Input, sync: Buffer): Promise<Block | string> {
+  const head = headOf(await input.peek(blockHeadBytesMax))
   if (typeof head === 'string') return head
   const wanted = head.dataAt + head.bytes + syncBytes
-  const all = await feed.peek(wanted)
+  const all = await input.peek(wanted)
   if (all.length < wanted) return `it has ${head.bytes} bytes, but the file ends before`
   const dataEnd = head.dataAt + head.bytes
   if (!all.subarray(dataEnd, wanted).equals(sync)) return "it does not end in the file's sync marker"
   return {
-    at: feed.at,
-    end: feed.at + wanted,
+    at: input.at,
+    end: input.at + wanted,
     records: head.records,
     data: all.subarray(head.dataAt, dataEnd),
   }

@@ -2,8 +2,8 @@
 import { findMember, trialBytes } from '../../../shared/compression/members.ts'
 import { MillraceError } from '../../../shared/errors.ts'
 import { bytesFrom } from '../bytes.ts'
+import { Input } from '../input.ts'
 import type { StretchSource } from '../stretch.ts'
-import { Input } from './input.ts'
 
 const windowBytes = 1024 ** 2
 

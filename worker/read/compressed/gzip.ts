@@ -6,9 +6,9 @@ import {
   gzipHeaderBytesMax,
   gzipTrailerBytes,
 } from '../../../shared/compression/gzip.ts'
+import type { Input } from '../input.ts'
 import { type Engine, outputChunkBytes, through } from './engine.ts'
 import { streamFault, truncated } from './faults.ts'
-import type { Input } from './input.ts'
 import type { Piece } from './streams.ts'
 
 const headerLikelyBytes = 4096

@@ -1,9 +1,9 @@
 /** Compressed bytes in, decompressed bytes out: bounded memory, at the pace of who reads, proven to the last byte. */
 import { MillraceError } from '../../../shared/errors.ts'
 import type { Compression } from '../../../shared/layout.ts'
+import { Input } from '../input.ts'
 import { streamFault } from './faults.ts'
 import { gzipMembers } from './gzip.ts'
-import { Input } from './input.ts'
 import { zstdFrames } from './zstd.ts'
 
 /** As `source.decompressed` of a pipeline. */

@@ -9,9 +9,9 @@ import {
   zstdHeader,
   zstdHeaderBytesMax,
 } from '../../../shared/compression/zstd.ts'
+import type { Input } from '../input.ts'
 import { type Engine, outputChunkBytes, through } from './engine.ts'
 import { refused, streamFault, truncated } from './faults.ts'
-import type { Input } from './input.ts'
 import type { Piece } from './streams.ts'
 
 const skipBytes = 64 * 1024

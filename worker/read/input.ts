@@ -25,11 +25,21 @@ export class Input {
     return this.#held.subarray(0, bytes)
   }
 
+  /** Bytes at hand. */
+  get held(): number {
+    return this.#held.length
+  }
+
+  /** Over bytes that were peeked at. */
+  skip(bytes: number): void {
+    this.#held = this.#held.subarray(bytes)
+    this.at += bytes
+  }
+
   /** The next `bytes` bytes, or fewer at the end. */
   async take(bytes: number): Promise<Buffer> {
     const taken = await this.peek(bytes)
-    this.#held = this.#held.subarray(taken.length)
-    this.at += taken.length
+    this.skip(taken.length)
     return taken
   }
 
