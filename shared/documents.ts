@@ -2,7 +2,7 @@
 import type { Layout } from './layout.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { ByteRange } from './ports.ts'
-import { type Pieces, padded, partitionsPerPage, type SourceObject } from './records.ts'
+import { type Lane, type Pieces, padded, partitionsPerPage, type SourceObject } from './records.ts'
 import type { Stage } from './vocabulary.ts'
 
 /** One schema per run, agreed before any worker starts, in the file's order. */
@@ -64,6 +64,11 @@ export interface Assignment extends ByteRange {
   scanWithin?: number
   /** Of space `objects`: `start` lies within the object that begins here. */
   objectStart?: number
+  /** `exactStart` is where an attempt left off whose own start was a guess: it is no more proven than that. */
+  unproven?: true
+  /** Attempts have failed without a word: work where the record that kills the work can be found, and parked. */
+  careful?: true
+  lane?: Lane
 }
 
 /** `plan/0007.json` for round 1, `rounds/02/0007.json` for the later ones. */
@@ -73,6 +78,27 @@ export interface AssignmentPage {
   /** Absent: work. */
   stage?: Stage
   assignments: Assignment[]
+}
+
+/** Part of a partition is given to new ones: it keeps what lies before `at`. */
+export interface Resplit {
+  partition: number
+  at: number
+  within?: number
+  objectStart?: number
+  /** Of what is given away. */
+  end: number
+  /** The numbers of the new partitions are `first` to `first + shares - 1`, in the order of the source. */
+  first: number
+  shares: number
+  /** How often what it was cut from had been cut for want of memory or time. */
+  depth: number
+}
+
+/** `runs/<runId>/resplits/02.json`: what round 2 began with. */
+export interface ResplitPage {
+  round: number
+  resplits: Resplit[]
 }
 
 /** Stages number their tasks apart, so that each is tracked, fenced and retried as a partition is. */
@@ -89,6 +115,7 @@ export const stateKeys = {
     round === 1
       ? `runs/${runId}/plan/${padded(page, 4)}.json`
       : `runs/${runId}/rounds/${padded(round, 2)}/${padded(page, 4)}.json`,
+  resplits: (runId: string, round: number): string => `runs/${runId}/resplits/${padded(round, 2)}.json`,
   /** The `MergeTask` of one child of the merge stage. */
   merge: (runId: string, merge: number): string => `runs/${runId}/merges/${padded(merge, 8)}.json`,
   rejects: (runId: string, partition: number, fence: number): string =>

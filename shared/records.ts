@@ -9,7 +9,7 @@ export const partitionsPerPage = 1000
 /** AWS Batch's limit for one array. */
 export const childrenPerArrayMax = 10_000
 /** Every run ends: after these, it gives up. */
-export const roundsMax = 30
+export const roundsMax = 60
 
 export interface SourceObject extends ObjectRef {
   bytes: number
@@ -40,6 +40,10 @@ export interface RunRecord {
   failure?: { code: string; words: string; remedy: string }
   certificate?: string
   totals?: { recordsRead: number; recordsWritten: number; recordsRejected: number }
+  /** Rounds that began by giving parts of partitions to new ones; `stateKeys.resplits` names their documents. */
+  resplits?: number[]
+  /** Its jobs are being ended, after which it is FAILED (or CANCELLED) for this. */
+  stopping?: { code: string; words: string; remedy: string }
   /** Failures up to this round no longer count: a person has retried the run since. */
   forgivenRound?: number
   /** When a person was told of FAILED or REFUSED. */
@@ -52,6 +56,19 @@ export interface RunRecord {
   thread?: { channel: string; ts?: string }
 }
 
+/** Where the jobs of some partitions run, and with how much; absent: as the pipeline says, on Spot. */
+export interface Lane {
+  onDemand?: true
+  memoryMiB?: number
+  timeoutMinutes?: number
+}
+
+/** One array (or plain job) of a round. */
+export interface RoundChunk {
+  partitions: number
+  lane?: Lane
+}
+
 export interface RoundRecord {
   runId: string
   round: number
@@ -59,6 +76,8 @@ export interface RoundRecord {
   /** Absent: work. */
   stage?: Stage
   partitions: number
+  /** Its arrays, where they are not of 10,000 partitions each but the last. */
+  chunks?: RoundChunk[]
   /** Epoch ms; not to be submitted before. */
   dueAt: number
   claimedAt?: number
@@ -112,6 +131,16 @@ export interface SourceRange extends ByteRange {
   endWithin?: number
 }
 
+/** Where an attempt left off, at the start of a record: what lies behind it in the partition was not read. */
+export interface Rest {
+  at: number
+  within?: number
+  /** Of space `objects`: `at` lies within the object that begins here. */
+  objectStart?: number
+  /** `notice`: the machine was about to go. `asked`: others are to share what is left. */
+  why: 'notice' | 'asked'
+}
+
 /** What a worker proves of the partition it finished. */
 export interface Report {
   /** What it really read; absent where no record begins in the planned range. */
@@ -126,6 +155,10 @@ export interface Report {
   lines?: number
   /** Of the split stage. */
   split?: Pieces
+  /** Absent: it read all of its partition. */
+  rest?: Rest
+  /** From its claim to this report. */
+  durationMs?: number
 }
 
 export interface PartitionRecord {
@@ -138,6 +171,8 @@ export interface PartitionRecord {
   claims?: Claim[]
   failures?: Failure[]
   report?: Report
+  /** The fence of the attempt that is asked to leave off, being far slower than its peers. */
+  askedToYield?: number
 }
 
 /** "Was this object loaded?", for ever. */
