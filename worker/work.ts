@@ -22,6 +22,9 @@ export interface WorkOptions {
   write: (line: string) => void
   /** Aborted at the first SIGTERM. */
   signal?: AbortSignal
+  /** The reading and the work of a claimed partition, and the folder it may use: the simulator has its own. */
+  perform?: typeof perform
+  openScratch?: typeof openScratch
 }
 
 type WorkPorts = Pick<Ports, 'objects' | 'records' | 'clock'>
@@ -83,9 +86,9 @@ async function attempt(
 ): Promise<number> {
   const { ports, options, child, log } = life
   const outputs: OutputObject[] = []
-  const scratch = await openScratch(child.scratchParent)
+  const scratch = await (options.openScratch ?? openScratch)(child.scratchParent)
   try {
-    const report = await perform({
+    const report = await (options.perform ?? perform)({
       objects: ports.objects,
       buckets: options.config.buckets,
       ...task,
