@@ -86,18 +86,26 @@ describe('the layers', () => {
   })
 
   it('point one way: shared knows nobody, the functions and the worker know only shared', () => {
-    const above = /(^|\/)(functions|worker|local|cli|console|bench|infra)\//
+    const above = /(^|\/)(functions|worker|local|sim|cli|console|bench|infra)\//
     // The stage decides: on one machine the worker's ports are the embedded ones.
     const allowed = ['../local/world.ts']
     const upward = [
       ...imports(inFolder('shared'), specifier => above.test(specifier)),
-      ...imports(inFolder('functions'), specifier => /(^|\/)(worker|local|cli|bench)\//.test(specifier)),
+      ...imports(inFolder('functions'), specifier => /(^|\/)(worker|local|sim|cli|bench)\//.test(specifier)),
       ...imports(
         inFolder('worker'),
-        specifier => /(^|\/)(functions|local|cli|bench)\//.test(specifier) && !allowed.includes(specifier),
+        specifier => /(^|\/)(functions|local|sim|cli|bench)\//.test(specifier) && !allowed.includes(specifier),
       ),
     ]
     assert.deepEqual(upward, [])
+  })
+
+  it('let the simulator know the house, its events and its wiring, and nothing that is of one machine', () => {
+    const local = /(^|\/)local\/(?!events\/|serverless\/)/
+    const outside = (specifier: string): boolean =>
+      local.test(specifier) || /(^|\/)(test|cli|console|bench)\/|\/(aws|duckdb)\//.test(specifier)
+    assert.ok(inFolder('sim').length > 10)
+    assert.deepEqual(imports(inFolder('sim'), outside), [])
   })
 })
 

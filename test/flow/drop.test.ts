@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { MillraceError } from '../../shared/errors.ts'
 import { RunState } from '../../shared/vocabulary.ts'
+import { type HouseOptions, MemoryHouse } from '../../sim/memory-house.ts'
 import { assertWell, runOf, runsOf } from './endings.ts'
-import { type HouseOptions, MemoryHouse } from './memory-house.ts'
 import { linesOf, linesPipeline } from './settings.ts'
 
 function open(options: Partial<HouseOptions> = {}): MemoryHouse {

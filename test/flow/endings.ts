@@ -6,7 +6,7 @@ import type { FailureCode } from '../../shared/failure.ts'
 import { hasEnded } from '../../shared/memory/submitted-job.ts'
 import { fromItem, type PartitionRecord, type RunRecord, recordKeys } from '../../shared/records.ts'
 import { RunState } from '../../shared/vocabulary.ts'
-import type { MemoryHouse } from './memory-house.ts'
+import type { MemoryHouse } from '../../sim/memory-house.ts'
 
 export async function runOf(house: MemoryHouse, runId: string): Promise<RunRecord> {
   const item = await house.ports.records.get(recordKeys.run(runId))

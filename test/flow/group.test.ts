@@ -8,10 +8,10 @@ import { openGroupsPk } from '../../shared/groups.ts'
 import { seededRandom } from '../../shared/memory/clock.ts'
 import type { PipelineInput } from '../../shared/pipeline.ts'
 import { RunState } from '../../shared/vocabulary.ts'
-import type { Delivery } from './deliveries.ts'
+import type { Delivery } from '../../sim/deliveries.ts'
+import { type HouseOptions, MemoryHouse } from '../../sim/memory-house.ts'
+import { countedCalls, type PortCall } from '../../sim/port-calls.ts'
 import { assertWell, runsOf } from './endings.ts'
-import { type HouseOptions, MemoryHouse } from './memory-house.ts'
-import { countedCalls, type PortCall } from './port-calls.ts'
 import { linesOf, linesPipeline } from './settings.ts'
 
 type Group = { seconds?: number; objects?: number; bytes?: number }

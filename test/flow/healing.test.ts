@@ -4,9 +4,9 @@ import { describe, test } from 'node:test'
 import { tellWithinMs } from '../../functions/reconcile.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { RunState } from '../../shared/vocabulary.ts'
+import type { Misfortune } from '../../sim/fates.ts'
+import { MemoryHouse } from '../../sim/memory-house.ts'
 import { assertWell, runOf } from './endings.ts'
-import type { Misfortune } from './fates.ts'
-import { MemoryHouse } from './memory-house.ts'
 import { linesOf, linesPipeline } from './settings.ts'
 
 const bad: Misfortune = { partition: 0, kind: 'throws', error: new MillraceError('BAD_INPUT', 'not UTF-8') }

@@ -5,9 +5,9 @@ import { partition } from '../../functions/partition.ts'
 import { parsePipeline } from '../../shared/pipeline.ts'
 import type { Item } from '../../shared/table.ts'
 import type { World } from '../../shared/world.ts'
+import { MemoryHouse } from '../../sim/memory-house.ts'
+import { person } from '../../sim/port-calls.ts'
 import { assertWell, runsOf } from './endings.ts'
-import { MemoryHouse } from './memory-house.ts'
-import { person } from './port-calls.ts'
 import { linesOf, linesPipeline } from './settings.ts'
 
 describe('the ledger of sources', () => {

@@ -10,9 +10,9 @@ import { isError } from '../../shared/errors.ts'
 import type { PipelineInput } from '../../shared/pipeline.ts'
 import { runIdOf } from '../../shared/plan.ts'
 import { RunState } from '../../shared/vocabulary.ts'
+import { type HouseOptions, MemoryHouse } from '../../sim/memory-house.ts'
+import { person } from '../../sim/port-calls.ts'
 import { assertWell, runOf } from './endings.ts'
-import { type HouseOptions, MemoryHouse } from './memory-house.ts'
-import { person } from './port-calls.ts'
 import { csvPipeline, linesOf, linesPipeline } from './settings.ts'
 
 const parquetPipeline: PipelineInput = {

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { MillraceError } from '../../shared/errors.ts'
 import { EventType, ownSource, RunState } from '../../shared/vocabulary.ts'
+import type { Misfortune } from '../../sim/fates.ts'
+import { MemoryHouse } from '../../sim/memory-house.ts'
 import { assertWell, runOf } from './endings.ts'
-import type { Misfortune } from './fates.ts'
-import { MemoryHouse } from './memory-house.ts'
 import { linesOf, linesPipeline, play } from './settings.ts'
 
 const interleavings = 40

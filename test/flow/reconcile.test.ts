@@ -5,9 +5,9 @@ import { jobsForgottenAfterMs } from '../../functions/reconcile.ts'
 import { scheduledEvent } from '../../local/events/envelope.ts'
 import type { RecordKey } from '../../shared/table.ts'
 import { RunState } from '../../shared/vocabulary.ts'
+import { type HouseOptions, MemoryHouse } from '../../sim/memory-house.ts'
+import type { PortCall } from '../../sim/port-calls.ts'
 import { assertWell, partitionOf, runOf } from './endings.ts'
-import { type HouseOptions, MemoryHouse } from './memory-house.ts'
-import type { PortCall } from './port-calls.ts'
 import { linesOf, linesPipeline } from './settings.ts'
 
 /** The first Round Due is lost. */

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { headBytesMax } from '../../shared/plan.ts'
 import { RunState } from '../../shared/vocabulary.ts'
+import { MemoryHouse } from '../../sim/memory-house.ts'
 import { assertWell, runOf } from './endings.ts'
-import { MemoryHouse } from './memory-house.ts'
 import { csvPipeline } from './settings.ts'
 
 const refusals: [what: string, body: string | Buffer, code: string, words: RegExp][] = [

@@ -6,10 +6,10 @@ import type { FailureCode } from '../../shared/failure.ts'
 import type { OwnEvent } from '../../shared/ports.ts'
 import { type RoundRecord, recordKeys } from '../../shared/records.ts'
 import { ownSource, RoundState, RunState } from '../../shared/vocabulary.ts'
+import type { Fate, Misfortune } from '../../sim/fates.ts'
+import { MemoryHouse } from '../../sim/memory-house.ts'
+import type { PortCall } from '../../sim/port-calls.ts'
 import { assertWell, codesOf, partitionOf, workedIn } from './endings.ts'
-import type { Fate, Misfortune } from './fates.ts'
-import { MemoryHouse } from './memory-house.ts'
-import type { PortCall } from './port-calls.ts'
 import { linesOf, linesPipeline, play } from './settings.ts'
 
 const temporary = new MillraceError('TEMPORARY_FAILURE', 'the network hiccups')

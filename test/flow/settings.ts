@@ -1,9 +1,9 @@
 /** Pipelines, files and beginnings that the stories share. */
 import type { PipelineInput } from '../../shared/pipeline.ts'
 import type { RunRecord } from '../../shared/records.ts'
+import type { Misfortune } from '../../sim/fates.ts'
+import { type HouseOptions, MemoryHouse } from '../../sim/memory-house.ts'
 import { runOf } from './endings.ts'
-import type { Misfortune } from './fates.ts'
-import { type HouseOptions, MemoryHouse } from './memory-house.ts'
 
 type Given = Partial<Omit<PipelineInput, 'source'>> & { skipIdentical?: boolean }
 

@@ -8,10 +8,10 @@ import type { PipelineInput } from '../../shared/pipeline.ts'
 import { splitRound } from '../../shared/plan/split.ts'
 import { headBytesMax } from '../../shared/plan.ts'
 import { RunState } from '../../shared/vocabulary.ts'
+import type { Misfortune } from '../../sim/fates.ts'
+import { type HouseOptions, MemoryHouse } from '../../sim/memory-house.ts'
+import { type PortCall, person } from '../../sim/port-calls.ts'
 import { assertWell, codesOf, runOf, workedIn } from './endings.ts'
-import type { Misfortune } from './fates.ts'
-import { type HouseOptions, MemoryHouse } from './memory-house.ts'
-import { type PortCall, person } from './port-calls.ts'
 import { arrayOf, arrayPipeline, linesOf, linesPipeline, merged } from './settings.ts'
 
 const temporary = new MillraceError('TEMPORARY_FAILURE', 'the network hiccups')

@@ -5,10 +5,10 @@ import { stageBase } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { seededRandom } from '../../shared/memory/clock.ts'
 import { RunState } from '../../shared/vocabulary.ts'
+import type { Fate, Misfortune } from '../../sim/fates.ts'
+import { MemoryHouse } from '../../sim/memory-house.ts'
+import type { PortCall } from '../../sim/port-calls.ts'
 import { assertWell, runsOf } from './endings.ts'
-import type { Fate, Misfortune } from './fates.ts'
-import { MemoryHouse } from './memory-house.ts'
-import type { PortCall } from './port-calls.ts'
 import { arrayOf, arrayPipeline, linesOf, linesPipeline, merged } from './settings.ts'
 
 const storms = 150

@@ -5,10 +5,10 @@ import { track } from '../../functions/track.ts'
 import type { MillraceError } from '../../shared/errors.ts'
 import { recordKeys } from '../../shared/records.ts'
 import { EventType, JobStatus, ownSource } from '../../shared/vocabulary.ts'
+import { MemoryHouse } from '../../sim/memory-house.ts'
+import { person } from '../../sim/port-calls.ts'
 import { claim } from '../../worker/claim.ts'
 import { assertWell, codesOf, partitionOf } from './endings.ts'
-import { MemoryHouse } from './memory-house.ts'
-import { person } from './port-calls.ts'
 import { linesOf, linesPipeline } from './settings.ts'
 
 function open(): MemoryHouse {

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { RunState } from '../../shared/vocabulary.ts'
+import { MemoryHouse } from '../../sim/memory-house.ts'
 import { assertWell, partitionOf, runOf } from './endings.ts'
-import { MemoryHouse } from './memory-house.ts'
 import { linesOf, linesPipeline } from './settings.ts'
 
 const interleavings = 60

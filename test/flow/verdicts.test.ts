@@ -4,10 +4,10 @@ import { describe, test } from 'node:test'
 import { retryRun } from '../../functions/steps/retry.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { RunState } from '../../shared/vocabulary.ts'
+import type { Misfortune } from '../../sim/fates.ts'
+import { MemoryHouse } from '../../sim/memory-house.ts'
+import { person } from '../../sim/port-calls.ts'
 import { assertWell, codesOf, partitionOf, runOf, workedIn } from './endings.ts'
-import type { Misfortune } from './fates.ts'
-import { MemoryHouse } from './memory-house.ts'
-import { person } from './port-calls.ts'
 import { linesOf, linesPipeline, play } from './settings.ts'
 
 const temporary = new MillraceError('TEMPORARY_FAILURE', 'the network hiccups')

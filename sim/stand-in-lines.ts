@@ -1,7 +1,7 @@
 /** Reads a partition of a text object, record by record, as the real reader does; small objects only. */
-import type { Assignment, RunDocument } from '../../shared/documents.ts'
-import type { ByteRange, Objects } from '../../shared/ports.ts'
-import { piecesFrom } from '../../worker/read/pieces.ts'
+import type { Assignment, RunDocument } from '../shared/documents.ts'
+import type { ByteRange, Objects } from '../shared/ports.ts'
+import { piecesFrom } from '../worker/read/pieces.ts'
 
 const newline = 0x0a
 /** The first look beyond a partition's end for the newline that ends its last record; doubled until found. */

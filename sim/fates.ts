@@ -1,7 +1,7 @@
 /** What is to become of an attempt. */
 import { isDeepStrictEqual } from 'node:util'
-import type { MillraceError } from '../../shared/errors.ts'
-import type { AttemptEnd } from '../../shared/failure.ts'
+import type { MillraceError } from '../shared/errors.ts'
+import type { AttemptEnd } from '../shared/failure.ts'
 
 export type Fate =
   /** The work throws; the worker says so itself, in the record and by its exit code. */

@@ -1,5 +1,5 @@
 /** Every call of a port passes one place, so that it can be counted, ordered, and made to fail. */
-import type { Ports } from '../../shared/ports.ts'
+import type { Ports } from '../shared/ports.ts'
 
 /** By whom: one whose calls wait for nobody's turn. */
 export const person = 'person'

@@ -1,11 +1,11 @@
 /** Whether a certificate is true, worked out anew from the objects and records themselves. */
 import { createHash } from 'node:crypto'
-import { type Certificate, officialOutputs } from '../../shared/certificate.ts'
-import { type RunDocument, stateKeys } from '../../shared/documents.ts'
-import { JsonArray } from '../../shared/json/array.ts'
-import type { Objects, Records } from '../../shared/ports.ts'
-import { fromItem, type PartitionRecord, recordKeys } from '../../shared/records.ts'
-import { PartitionState } from '../../shared/vocabulary.ts'
+import { type Certificate, officialOutputs } from '../shared/certificate.ts'
+import { type RunDocument, stateKeys } from '../shared/documents.ts'
+import { JsonArray } from '../shared/json/array.ts'
+import type { Objects, Records } from '../shared/ports.ts'
+import { fromItem, type PartitionRecord, recordKeys } from '../shared/records.ts'
+import { PartitionState } from '../shared/vocabulary.ts'
 import { countLines } from './stand-in-lines.ts'
 import { wholeList } from './stand-in-objects.ts'
 

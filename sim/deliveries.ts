@@ -1,6 +1,6 @@
 /** Events before the functions' doors: due, not yet due, held back by the story, given up. */
-import type { Clock } from '../../shared/ports.ts'
-import type { FunctionName } from '../../shared/vocabulary.ts'
+import type { Clock } from '../shared/ports.ts'
+import type { FunctionName } from '../shared/vocabulary.ts'
 import { manners } from './routes.ts'
 
 export interface Delivery {

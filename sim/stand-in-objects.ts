@@ -1,8 +1,8 @@
 /** Reads a partition of many text objects as the real reader does: whole ones, or its lines of one that is cut. */
-import { pagesOfList } from '../../functions/steps/object-list.ts'
-import type { Assignment, RunDocument } from '../../shared/documents.ts'
-import type { PlacedObject } from '../../shared/plan/objects.ts'
-import type { Objects } from '../../shared/ports.ts'
+import { pagesOfList } from '../functions/steps/object-list.ts'
+import type { Assignment, RunDocument } from '../shared/documents.ts'
+import type { PlacedObject } from '../shared/plan/objects.ts'
+import type { Objects } from '../shared/ports.ts'
 import { countLines, type LinesRead, readLines } from './stand-in-lines.ts'
 
 export async function readObjects(

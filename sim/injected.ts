@@ -1,5 +1,5 @@
 /** Errors that a story asks for, told apart from those that nobody did. */
-import { MillraceError } from '../../shared/errors.ts'
+import { MillraceError } from '../shared/errors.ts'
 import type { PortCall } from './port-calls.ts'
 
 export function injected({ by, name }: PortCall): MillraceError {

@@ -1,12 +1,12 @@
 /** What a stand-in worker does in the stages before and after the work itself. */
 import { createHash } from 'node:crypto'
-import type { Config } from '../../shared/config.ts'
-import { outputKeys, type RunDocument, stateKeys } from '../../shared/documents.ts'
-import type { MergeTask } from '../../shared/merge.ts'
-import type { Ports } from '../../shared/ports.ts'
-import type { OutputObject, Report } from '../../shared/records.ts'
-import { createLog } from '../../worker/log.ts'
-import { split } from '../../worker/split/split.ts'
+import type { Config } from '../shared/config.ts'
+import { outputKeys, type RunDocument, stateKeys } from '../shared/documents.ts'
+import type { MergeTask } from '../shared/merge.ts'
+import type { Ports } from '../shared/ports.ts'
+import type { OutputObject, Report } from '../shared/records.ts'
+import { createLog } from '../worker/log.ts'
+import { split } from '../worker/split/split.ts'
 import { readBytes } from './proof.ts'
 
 interface Task {

@@ -1,12 +1,12 @@
 /** Which event opens which function, as serverless.yml says, and how often it is brought again. */
 import path from 'node:path'
-import { compilePattern } from '../../local/events/event-pattern.ts'
-import { readWiring } from '../../local/serverless/file.ts'
-import { eventQueue } from '../../local/serverless/wiring.ts'
-import { localConfig } from '../../shared/config.ts'
-import { type FunctionName, functionNames } from '../../shared/vocabulary.ts'
+import { compilePattern } from '../local/events/event-pattern.ts'
+import { readWiring } from '../local/serverless/file.ts'
+import { eventQueue } from '../local/serverless/wiring.ts'
+import { localConfig } from '../shared/config.ts'
+import { type FunctionName, functionNames } from '../shared/vocabulary.ts'
 
-const wiring = readWiring(path.resolve(import.meta.dirname, '../../serverless.yml'), localConfig('', ''))
+const wiring = readWiring(path.resolve(import.meta.dirname, '../serverless.yml'), localConfig('', ''))
 
 export interface Manners {
   /** The first delivery counts. */

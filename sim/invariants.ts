@@ -2,14 +2,14 @@
  * The promises that can be read from the state, held against every single write as it happens. What breaks one is
  * written down, not thrown, so that the story goes on as it would and every breach is seen.
  */
-import { type Certificate, officialOutputs } from '../../shared/certificate.ts'
-import { type JobTie, parseJobName } from '../../shared/jobname.ts'
-import { isOpen, partitionTable, roundTable, runTable } from '../../shared/lifecycle.ts'
-import type { Chat, Clock, JobRequest, Jobs, Objects, Records } from '../../shared/ports.ts'
-import type { PartitionRecord, RoundRecord, RunRecord } from '../../shared/records.ts'
-import { fromItem, recordKeys } from '../../shared/records.ts'
-import type { Item, Outcome, RecordKey } from '../../shared/table.ts'
-import { PartitionState, RoundState, RunState } from '../../shared/vocabulary.ts'
+import { type Certificate, officialOutputs } from '../shared/certificate.ts'
+import { type JobTie, parseJobName } from '../shared/jobname.ts'
+import { isOpen, partitionTable, roundTable, runTable } from '../shared/lifecycle.ts'
+import type { Chat, Clock, JobRequest, Jobs, Objects, Records } from '../shared/ports.ts'
+import type { PartitionRecord, RoundRecord, RunRecord } from '../shared/records.ts'
+import { fromItem, recordKeys } from '../shared/records.ts'
+import type { Item, Outcome, RecordKey } from '../shared/table.ts'
+import { PartitionState, RoundState, RunState } from '../shared/vocabulary.ts'
 
 /** `from>to` of every move a table allows. */
 function edges(table: Record<string, Record<string, string | undefined>>): Set<string> {
