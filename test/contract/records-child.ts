@@ -11,6 +11,7 @@ for (let count = 0; count < countsMax; count++) {
     add: { count: 1 },
     append: count % 100 === 0 ? { list: [process.pid] } : {},
   })
-  if (times === '0') process.stdout.write(`${item?.count}\n`)
+  // Every step of the loop is synchronous: without this await, a line that the pipe cannot take at once waits for ever.
+  if (times === '0') await new Promise(written => process.stdout.write(`${item?.count}\n`, written))
 }
 records.close()
