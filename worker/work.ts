@@ -22,10 +22,13 @@ export interface WorkOptions {
   write: (line: string) => void
   /** Aborted at the first SIGTERM. */
   signal?: AbortSignal
-  /** The reading and the work of a claimed partition, and the folder it may use: the simulator has its own. */
-  perform?: typeof perform
-  openScratch?: typeof openScratch
+  /** What it does with them where they are others: the simulator's. */
+  hands?: Partial<Hands>
 }
+
+/** Whatever reaches beyond the ports, or is too dear to do a million times. */
+const ownHands = { fetchAssignment, openScratch, perform, peakRssMiB }
+export type Hands = typeof ownHands
 
 type WorkPorts = Pick<Ports, 'objects' | 'records' | 'clock'>
 
@@ -35,6 +38,8 @@ interface Life {
   child: Child
   log: WorkerLog
 }
+
+const handsOf = ({ hands }: WorkOptions): Hands => ({ ...ownHands, ...hands })
 
 /** Never throws. Exit codes: shared/failure.ts; 0 also where there was nothing to do. */
 export async function work(
@@ -58,7 +63,12 @@ export async function work(
 }
 
 async function live({ ports, options, child, log }: Life): Promise<number> {
-  const { run, assignment, stage } = await fetchAssignment(ports.objects, options.config.buckets.state, child)
+  const hands = handsOf(options)
+  const { run, assignment, stage } = await hands.fetchAssignment(
+    ports.objects,
+    options.config.buckets.state,
+    child,
+  )
   const { partition } = assignment
   const held: Held = { records: ports.records, clock: ports.clock, child, partition }
   if (options.signal?.aborted) return exitCodes.terminated
@@ -85,10 +95,11 @@ async function attempt(
   task: Pick<Attempt, 'run' | 'assignment' | 'stage'>,
 ): Promise<number> {
   const { ports, options, child, log } = life
+  const hands = handsOf(options)
   const outputs: OutputObject[] = []
-  const scratch = await (options.openScratch ?? openScratch)(child.scratchParent)
+  const scratch = await hands.openScratch(child.scratchParent)
   try {
-    const report = await (options.perform ?? perform)({
+    const report = await hands.perform({
       objects: ports.objects,
       buckets: options.config.buckets,
       ...task,
@@ -106,7 +117,7 @@ async function attempt(
     if (finished === 'unknown') return exitCodes.temporary
     const { recordsRead, recordsWritten, recordsRejected } = report
     const counts = { recordsRead, recordsWritten, recordsRejected }
-    log.info('finished', { finished, ...counts, peakRssMiB: peakRssMiB() })
+    log.info('finished', { finished, ...counts, peakRssMiB: hands.peakRssMiB() })
     return exitCodes.done
   } catch (error) {
     if (options.signal?.aborted || isError(error, 'STOPPED')) return await stopped(life, outputs)

@@ -15,6 +15,7 @@ export function createMemoryBus(clock: Clock): MemoryBus {
   let held: { event: OwnEvent; dueAt: number }[] = []
   let taken = 0
   const release = (): void => {
+    if (held.length === 0) return
     const now = clock.now()
     events.push(...held.filter(({ dueAt }) => dueAt <= now).map(({ event }) => event))
     held = held.filter(({ dueAt }) => dueAt > now)
@@ -26,20 +27,25 @@ export function createMemoryBus(clock: Clock): MemoryBus {
     },
     held: () => {
       release()
-      return structuredClone(held)
+      return held.map(({ event, dueAt }) => ({ event: copyOf(event), dueAt }))
     },
     take: () => {
       release()
       const fresh = events.slice(taken)
       taken = events.length
-      return structuredClone(fresh)
+      return fresh.map(copyOf)
     },
     publish: async event => {
-      events.push(structuredClone(event))
+      events.push(copyOf(event))
     },
     publishAt: async (event, dueAt) => {
-      held.push({ event: structuredClone(event), dueAt })
+      held.push({ event: copyOf(event), dueAt })
       held.sort((one, other) => one.dueAt - other.dueAt)
     },
   }
+}
+
+/** Events are JSON, for which this is quicker than structuredClone. */
+function copyOf(event: OwnEvent): OwnEvent {
+  return JSON.parse(JSON.stringify(event)) as OwnEvent
 }

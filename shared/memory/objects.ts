@@ -1,5 +1,5 @@
 /** Objects in memory: the simulator's buckets. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import {
@@ -43,24 +43,24 @@ export function createMemoryObjects(options: MemoryObjectsOptions = {}): Objects
     const sequencer = (++writes).toString(16).padStart(16, '0').toUpperCase()
     const info: ObjectInfo = {
       bytes: content.length,
-      etag: createHash('sha256').update(content).digest('hex').slice(0, 32),
+      etag: hash('sha256', content, 'hex').slice(0, 32),
       ...(options.versioned ? { version: sequencer } : {}),
       metadata: lowerCased(metadata),
     }
     const bucket = buckets.get(ref.bucket) ?? new Map<string, Kept>()
     buckets.set(ref.bucket, bucket.set(ref.key, { content, info }))
-    return { ...structuredClone(info), sequencer }
+    return { ...copyOf(info), sequencer }
   }
 
   return {
     async head(ref, version) {
       const info = find(ref)?.info
-      return info && (version === undefined || version === info.version) ? structuredClone(info) : undefined
+      return info && (version === undefined || version === info.version) ? copyOf(info) : undefined
     },
     async read(ref, readOptions = {}) {
-      if (isEmptyRange(readOptions.range)) return Readable.from([])
+      if (isEmptyRange(readOptions.range)) return new KeptBytes([])
       const { start, end, content } = wanted(ref, find(ref), readOptions)
-      return Readable.from(chunksOf(content, start, end), { objectMode: false })
+      return new KeptBytes(chunksOf(content, start, end))
     },
     async write(ref, body, writeOptions = {}) {
       checkKey(ref)
@@ -73,6 +73,34 @@ export function createMemoryObjects(options: MemoryObjectsOptions = {}): Objects
     async remove(refs) {
       for (const { bucket, key } of refs) buckets.get(bucket)?.delete(key)
     },
+  }
+}
+
+function copyOf(info: ObjectInfo): ObjectInfo {
+  return { ...info, metadata: { ...info.metadata } }
+}
+
+/** A stream for whoever pipes it; whoever iterates gets its chunks at once, as a simulation wants it. */
+class KeptBytes extends Readable {
+  readonly #chunks: Iterator<Buffer>
+
+  constructor(chunks: Iterable<Buffer>) {
+    super()
+    this.#chunks = chunks[Symbol.iterator]()
+  }
+
+  override _read(): void {
+    const next = this.#chunks.next()
+    this.push(next.done ? null : next.value)
+  }
+
+  override async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
+    let next = this.#chunks.next()
+    try {
+      for (; !next.done; next = this.#chunks.next()) yield next.value
+    } finally {
+      if (!next.done) this.destroy()
+    }
   }
 }
 

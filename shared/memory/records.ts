@@ -15,44 +15,52 @@ import {
   storedText,
 } from '../table-rules.ts'
 
+/** An item, and the text from which copies of it are made: cheaper than cloning. */
+interface Kept {
+  item: Item
+  text: string
+}
+
+type Rows = Map<string, Map<string, Kept>>
+
 /** Nothing handed in or out is shared with what is kept. */
 export function createMemoryRecords(): Records {
-  const rows = new Map<string, Map<string, Item>>()
-  const find = ({ pk, sk }: RecordKey): Item | undefined => rows.get(pk)?.get(sk)
+  const rows: Rows = new Map()
+  const find = ({ pk, sk }: RecordKey): Item | undefined => rows.get(pk)?.get(sk)?.item
 
-  const write = (item: Item): Outcome => {
-    const kept = JSON.parse(storedText(item)) as Item
-    const sorted = rows.get(item.pk) ?? new Map<string, Item>()
-    rows.set(item.pk, sorted.set(item.sk, kept))
-    return { ok: true, item: copyOf(kept) }
+  const write = (given: Item): Outcome => {
+    const text = storedText(given)
+    const item = JSON.parse(text) as Item
+    const sorted = rows.get(item.pk) ?? new Map<string, Kept>()
+    rows.set(item.pk, sorted.set(item.sk, { item, text }))
+    return { ok: true, item: JSON.parse(text) as Item }
   }
+  const copyOf = ({ pk, sk }: RecordKey): Item => JSON.parse(rows.get(pk)?.get(sk)?.text ?? '') as Item
   const guarded = (key: RecordKey, guard: Guard | undefined, next: (item?: Item) => Item): Outcome => {
     const item = find(key)
     if (holds(item, guard)) return write(next(item))
-    return item === undefined ? { ok: false } : { ok: false, item: copyOf(item) }
+    return item === undefined ? { ok: false } : { ok: false, item: copyOf(key) }
   }
 
   return {
-    get: async key => {
-      const item = find(key)
-      return item && copyOf(item)
-    },
+    get: async key => (find(key) === undefined ? undefined : copyOf(key)),
     put: async (item, guard) => guarded(item, guard, () => item),
     update: async (key: RecordKey, change: Change, guard?: Guard) =>
       guarded(key, guard, item => applyChange(item, key, change)),
-    query: async query => page(candidates(rows, query), query),
+    query: async query => page(candidates(rows, query), query, copyOf),
   }
 }
 
-function* candidates(rows: Map<string, Map<string, Item>>, query: Query): Generator<Item> {
-  if (query.index === undefined) {
-    yield* rows.get(query.pk)?.values() ?? []
-    return
-  }
-  for (const items of rows.values()) yield* items.values()
+function* candidates(rows: Rows, query: Query): Generator<Item> {
+  const pages = query.index === undefined ? [rows.get(query.pk)] : rows.values()
+  for (const page of pages) for (const { item } of page?.values() ?? []) yield item
 }
 
-function page(items: Iterable<Item>, query: Query): { items: Item[]; next?: string } {
+function page(
+  items: Iterable<Item>,
+  query: Query,
+  copyOf: (key: RecordKey) => Item,
+): { items: Item[]; next?: string } {
   const matching = inOrder(items, query)
   const limit = query.limit ?? pageItemsDefault
   const taken: Item[] = []
@@ -81,8 +89,4 @@ function inOrder(items: Iterable<Item>, query: Query): Item[] {
     return place.startsWith(query.skPrefix ?? '') && (cursor === undefined || order(item, cursor) > 0)
   }
   return [...items].filter(wanted).toSorted(order)
-}
-
-function copyOf(item: Item): Item {
-  return structuredClone(item)
 }
