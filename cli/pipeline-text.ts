@@ -23,7 +23,7 @@ export function pipelineText(draft: Draft, folder: string): string {
     ...Object.entries(settings).map(([name, value]) => `    ${name}: ${valueText(value)},`),
     ...(columns.length === 0 ? [] : ['    columns: {', ...columns.map(columnLine), '    },']),
     '  },',
-    `  work: { sql: ${quoted(pipeline.work.sql)} },`,
+    `  work: { sql: ${quoted(pipeline.work.sql ?? '')} },`,
     `  output: { prefix: ${quoted(pipeline.output.prefix)} },`,
     '})',
   ]

@@ -3,12 +3,12 @@ import * as z from 'zod'
 import { MillraceError } from './errors.ts'
 import { outputSchema } from './pipeline/output.ts'
 import { sourceSchema } from './pipeline/source.ts'
+import { addFaults, workFaults, workSchema } from './pipeline/work.ts'
 import { Occasion } from './vocabulary.ts'
 
-const KiB = 1024
 const GiB = 1024 ** 3
 
-export const pipelineSchema = z.strictObject({
+const settings = z.strictObject({
   name: z
     .string()
     .regex(/^[a-z][a-z0-9-]{0,39}$/, { error: 'must be 1 to 40 of a-z, 0-9 and -, starting with a letter' }),
@@ -23,13 +23,7 @@ export const pipelineSchema = z.strictObject({
         .optional(),
     })
     .default({}),
-  work: z.strictObject({
-    /** A SELECT over `input`; runs once in each partition. */
-    sql: z
-      .string()
-      .min(1)
-      .max(64 * KiB),
-  }),
+  work: workSchema,
   output: outputSchema,
   job: z
     .strictObject({
@@ -73,6 +67,10 @@ export const pipelineSchema = z.strictObject({
     .prefault({}),
 })
 
+export const pipelineSchema = settings.superRefine((pipeline, context) =>
+  addFaults(context, workFaults(pipeline)),
+)
+
 /** As a user writes it. */
 export type PipelineInput = z.input<typeof pipelineSchema>
 /** With every default filled in. */
@@ -103,6 +101,9 @@ function faultsOf(issue: z.core.$ZodIssue): { path: string; fault: string; remed
       fault: 'is no known key',
       remedy: 'Remove it, or correct its spelling.',
     }))
+  }
+  if (issue.code === 'custom' && typeof issue.params?.remedy === 'string') {
+    return [{ path, fault: issue.message, remedy: issue.params.remedy }]
   }
   const remedy =
     issue.code === 'invalid_type' ? `Give a value of type ${issue.expected}.` : 'Correct the value.'

@@ -5,6 +5,7 @@ import { join, relative } from 'node:path'
 import { DuckDBTypeId, StatementType } from '@duckdb/node-api'
 import { outputKeys } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
+import { sqlOf } from '../../shared/pipeline/work.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
 import { countRecords, writtenDialect } from '../count.ts'
 import { ownDialect } from '../read/own-dialect.ts'
@@ -33,10 +34,11 @@ export async function writeOutput(
   { work, output }: Pipeline,
   scratch: Scratch,
 ): Promise<WrittenFile[]> {
-  await refuseOtherThanSelect(session, work.sql)
+  const sql = sqlOf(work)
+  await refuseOtherThanSelect(session, sql)
   await session.run('SET lock_configuration = true')
   // As a view, the user's SQL may end in a semicolon and comments: there is nothing behind it to be swallowed.
-  await session.run(`CREATE TEMP VIEW ${resultView} AS ${work.sql}`)
+  await session.run(`CREATE TEMP VIEW ${resultView} AS ${sql}`)
   const select = `SELECT ${selected(await resultColumns(session), output)} FROM ${resultView}`
   const extension = outputKeys.extension(output)
   const parted = output.partitionBy.length > 0
