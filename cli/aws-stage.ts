@@ -1,10 +1,14 @@
 /** A deployed stack, found by its CloudFormation outputs. */
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
+import { SQSClient } from '@aws-sdk/client-sqs'
 import { loadPipelines } from '../local/pipelines.ts'
+import { createSqsDeadLetters } from '../shared/aws/dead-letters.ts'
 import { createAwsPorts } from '../shared/aws/ports.ts'
 import type { Config } from '../shared/config.ts'
+import type { DeadLetters } from '../shared/dead-letters.ts'
 import { MillraceError } from '../shared/errors.ts'
 import { silentLog } from '../shared/log.ts'
+import type { Bus } from '../shared/ports.ts'
 import type { GlobalOptions } from './options.ts'
 import type { OpenStage } from './stage.ts'
 
@@ -20,6 +24,20 @@ export async function openAwsStage(options: GlobalOptions): Promise<OpenStage> {
     keepUp: async () => {},
     close: async () => {},
   }
+}
+
+/** Errors: as of `openAwsStage`. */
+export async function openAwsDeadLetters(
+  options: GlobalOptions,
+  { bus }: { bus: Bus },
+): Promise<DeadLetters> {
+  const outputs = await stackOutputs(`millrace-${options.stage}`)
+  const urls = {
+    DropsDlq: outputs.get('DropsDlq') ?? '',
+    JobsDlq: outputs.get('JobsDlq') ?? '',
+    FunctionsDlq: outputs.get('FunctionsDlq') ?? '',
+  }
+  return createSqsDeadLetters({ client: new SQSClient({}), bus, urls })
 }
 
 async function refuseChat(): Promise<never> {
@@ -55,6 +73,7 @@ function configOf(options: GlobalOptions, outputs: Map<string, string>): Config 
     buckets: { drops: output('DropsBucket'), state: output('StateBucket'), output: output('OutputBucket') },
     bus: output('Bus'),
     jobQueue: output('JobQueue'),
+    jobQueueOnDemand: output('JobQueueOnDemand'),
     jobDefinition: output('JobDefinition'),
     schedulerRoleArn: outputs.get('SchedulerRoleArn') ?? '',
     busArn: outputs.get('BusArn') ?? '',

@@ -1,6 +1,7 @@
 /** The command line: only here are errors turned to words and exit codes. */
 import { Command, CommanderError } from 'commander'
 import { MillraceError } from '../shared/errors.ts'
+import { addDlq } from './commands/dlq.ts'
 import type { Done } from './commands/done.ts'
 import { addDrop } from './commands/drop.ts'
 import { addInit } from './commands/init.ts'
@@ -46,6 +47,7 @@ function build(done: Done): Command {
   addDrop(program, done)
   addLoad(program, done)
   addRuns(program, done)
+  addDlq(program, done)
   return program
 }
 

@@ -99,7 +99,7 @@ export class Queues {
   #redrive(queue: string, { receivesMax, deadLetterQueue }: Redrive, now: number): void {
     this.#db
       .prepare(
-        `UPDATE message SET queue = ?, receives = 0, visibleAt = ?, receipt = NULL, firstReceivedAt = NULL,
+        `UPDATE message SET queue = ?, visibleAt = ?, receipt = NULL, firstReceivedAt = NULL,
            deadLetterOf = ? WHERE queue = ? AND visibleAt <= ? AND receives >= ?`,
       )
       .run(deadLetterQueue, now, queue, queue, now, receivesMax)
@@ -165,6 +165,24 @@ export class Queues {
       delayed: Number(row?.delayed ?? 0),
       inFlight: Number(row?.inFlight ?? 0),
     }
+  }
+
+  /** Into another queue, as if it were new there. @returns false where it is no longer in this one */
+  move(messageId: string, from: string, to: string): boolean {
+    const moved = this.#db
+      .prepare(
+        `UPDATE message SET queue = ?, receives = 0, visibleAt = ?, receipt = NULL, firstReceivedAt = NULL,
+           deadLetterOf = NULL WHERE messageId = ? AND queue = ?`,
+      )
+      .run(to, this.#clock.now(), messageId, from)
+    this.#tell('sent')
+    return Number(moved.changes) > 0
+  }
+
+  /** Whoever has received it or not. */
+  discard(messageId: string, queue: string): void {
+    this.#db.prepare('DELETE FROM message WHERE messageId = ? AND queue = ?').run(messageId, queue)
+    this.#tell('removed')
   }
 
   /** Looks without receiving, oldest first. */
