@@ -1,20 +1,23 @@
 /** The machines of the in-memory Batch: they start what is RUNNABLE, a few at a time, and tell how it ended. */
-import { setImmediate as turn } from 'node:timers/promises'
 import type { AssignmentPage, RunDocument } from '../shared/documents.ts'
 import { placeOf, stateKeys } from '../shared/documents.ts'
+import { settled } from '../shared/memory/clock.ts'
 import type { BatchStateChange } from '../shared/memory/job-events.ts'
 import type { MemoryJobs } from '../shared/memory/jobs.ts'
 import { childrenPerArrayMax } from '../shared/records.ts'
 import { JobStatus, Stage } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { fetchAssignment } from '../worker/assignment.ts'
+import { work } from '../worker/work.ts'
 import { type Attempted, type Fate, fateOf, type Misfortune } from './fates.ts'
+import { Life, type ProcessEnd } from './life.ts'
 import { readBytes } from './proof.ts'
-import { type ProcessEnd, standInWorker } from './stand-in-worker.ts'
+import { standInHands } from './stand-in-hands.ts'
 
 /** From here on, fetching a plan page of 1,000 for every child would be most of the work. */
 const pagesKeptFrom = 1000
 const slotsDefault = 4
+const silent = (): void => undefined
 const hostLost = {
   status: JobStatus.FAILED,
   statusReason: 'Host EC2 (instance i-0abc1234def567890) terminated.',
@@ -26,19 +29,29 @@ export class Children {
   /** How many workers run at once. */
   slots: number
   underWay = 0
+  /** Processes started so far. */
+  processes = 0
+  /** Of the sources, by all attempts together. */
+  bytesWorked = 0
   /** Zombies, and the slow: they wait for the story. */
   idle = 0
   readonly #runnable: Record<string, string>[] = []
   readonly #letGo: (() => void)[] = []
   readonly #jobs: MemoryJobs
-  readonly #world: World
+  readonly #worldOf: (life: Life) => World
+  readonly #jobOf = new WeakMap<Life, string>()
   readonly #misfortunes: readonly Misfortune[]
   readonly #times = new Map<string, number>()
   readonly #pages = new Map<string, unknown>()
 
-  constructor(jobs: MemoryJobs, world: World, misfortunes: readonly Misfortune[] = [], slots = slotsDefault) {
+  constructor(
+    jobs: MemoryJobs,
+    worldOf: (life: Life) => World,
+    misfortunes: readonly Misfortune[] = [],
+    slots = slotsDefault,
+  ) {
     this.#jobs = jobs
-    this.#world = world
+    this.#worldOf = worldOf
     this.#misfortunes = misfortunes
     this.slots = slots
   }
@@ -65,35 +78,60 @@ export class Children {
 
   /** The oldest RUNNABLE child, from start to end. */
   async runNext(): Promise<void> {
-    const environment = this.#runnable.shift()
-    const jobId = environment?.AWS_BATCH_JOB_ID
+    const environment = this.#runnable.shift() ?? {}
+    const { AWS_BATCH_JOB_ID: jobId } = environment
     if (jobId === undefined || !this.#jobs.start(jobId)) return
+    const life = new Life('worker', this.processes++)
     this.underWay += 1
-    const end = await standInWorker(
-      {
-        ports: this.#world,
-        config: this.#world.config,
-        fateOf: attempted => this.#fateOf(attempted),
-        becomeZombie: again => this.#becomeZombie(jobId, again),
-        linger: () => this.#idle(),
-        fetch: (...given) => this.#fetch(...given),
-      },
-      environment ?? {},
-    )
+    this.#jobOf.set(life, jobId)
+    const end = await Promise.race([this.#process(life, jobId, environment), life.death])
     this.underWay -= 1
-    this.#ended(jobId, end)
+    // What becomes of a machine that has given notice is no merit of the process.
+    const gone = life.hasNotice && typeof end === 'object' && end.exitCode !== 0
+    if (!life.isZombie) this.#ended(jobId, gone ? 'reclaimed' : end)
+  }
+
+  async #process(life: Life, jobId: string, environment: Record<string, string>): Promise<ProcessEnd> {
+    const world = this.#worldOf(life)
+    const hands = standInHands({
+      fetch: (...given) => this.#fetch(...given),
+      fateOf: attempted => this.#fateOf(attempted),
+      die: end => life.die(end),
+      becomeZombie: again => this.#becomeZombie(life, jobId, again),
+      linger: () => this.#idle(),
+      worked: (_, bytes) => {
+        this.bytesWorked += bytes
+      },
+    })
+    const { config } = world
+    const exitCode = await work(world, environment, { config, write: silent, signal: life.signal, hands })
+    return { exitCode }
+  }
+
+  /** Batch believes the machine of a process lost, and starts the child again or not; it goes on after so long. */
+  async freeze(life: Life, again: boolean, ms: number): Promise<void> {
+    const jobId = this.#jobOf.get(life)
+    if (jobId !== undefined) this.#lose(life, jobId, again)
+    this.idle += 1
+    await this.#worldOf(life).clock.sleep(ms)
+    this.idle -= 1
   }
 
   /** Lets every zombie finish what it thinks is still its own, and the slow go on. */
   async letIdleGo(): Promise<void> {
     for (const go of this.#letGo.splice(0)) go()
-    await turn()
+    await settled()
   }
 
-  async #becomeZombie(jobId: string, again: boolean): Promise<void> {
-    if (again) this.#jobs.reclaim(jobId)
-    else this.#jobs.end(jobId, hostLost)
+  async #becomeZombie(life: Life, jobId: string, again: boolean): Promise<void> {
+    this.#lose(life, jobId, again)
     await this.#idle()
+  }
+
+  #lose(life: Life, jobId: string, again: boolean): void {
+    if (!life.isZombie && again) this.#jobs.reclaim(jobId)
+    else if (!life.isZombie) this.#jobs.end(jobId, hostLost)
+    life.isZombie = true
   }
 
   async #idle(): Promise<void> {
@@ -114,7 +152,6 @@ export class Children {
   }
 
   #ended(jobId: string, end: ProcessEnd): void {
-    if (end === undefined) return
     if (end === 'reclaimed') return void this.#jobs.reclaim(jobId)
     const said = Object.entries(end).filter(([, value]) => value !== undefined)
     const status = end.exitCode === 0 ? JobStatus.SUCCEEDED : JobStatus.FAILED

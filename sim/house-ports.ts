@@ -48,6 +48,7 @@ export function openHousePorts(
   const jobs = createMemoryJobs({ clock, visibleAfterMs, onStateChange })
   const objects = createMemoryObjects({
     versioned: true,
+    clock,
     onCreated: (bucket, key, { bytes, etag, version = '', sequencer }) => {
       if (bucket !== config.buckets.drops) return
       route(defaultBus, objectCreated({ bucket, key, bytes, etag, version, sequencer }, clock.now()))

@@ -20,10 +20,11 @@ import { Children } from './children.ts'
 import { Deliveries, type Delivery, type DeliveryOptions } from './deliveries.ts'
 import type { Misfortune } from './fates.ts'
 import { openHousePorts, type PortOptions } from './house-ports.ts'
-import { injected, isInjected } from './injected.ts'
+import { Life, never } from './life.ts'
 import { interposedPorts, type PortCall, person } from './port-calls.ts'
 import { opened } from './routes.ts'
 import { Tasks } from './tasks.ts'
+import { injected, isInjected, type Trouble, type When } from './trouble.ts'
 
 const steps = { partition, submit, track, settle, notify, reconcile }
 const stepsUnderWayMax = 3
@@ -37,8 +38,8 @@ export interface HouseOptions extends PortOptions, DeliveryOptions {
   misfortunes?: Misfortune[]
   /** How many workers run at once. */
   slots?: number
-  /** Makes call number `at` fail: before it happens, or after it took effect. */
-  fault?: (call: PortCall, at: number) => 'before' | 'after' | undefined
+  /** What befalls call number `at`; a bare word: it fails before it happens, or after it took effect. */
+  fault?: (call: PortCall, at: number, life: Life) => Trouble | When | undefined
   /** Milliseconds that pass before the next call: a slow service, or a long pause of the machine. */
   dawdles?: () => number
   /** Does an event whose step met that fault come again, or is it lost for ever? */
@@ -68,13 +69,19 @@ export class MemoryHouse {
     this.#tasks = new Tasks(options.gated ?? true)
     this.ports = openHousePorts(this.config, options, (bus, event) => this.#foreign(bus, event))
     this.deliveries = new Deliveries(this.ports.clock, options)
-    this.children = new Children(this.ports.jobs, this.worldOf('worker'), options.misfortunes, options.slots)
+    this.children = new Children(
+      this.ports.jobs,
+      life => this.worldOf(life),
+      options.misfortunes,
+      options.slots,
+    )
   }
 
-  /** The world as `by` is handed it. */
-  worldOf(by: string): World {
-    const ports = interposedPorts(this.ports.watched, by, (call, act) => this.#call(call, act))
-    return { ...ports, config: this.config, pipelines: this.pipelines, log: this.#log(by) }
+  /** The world as it is handed to a function, a worker, or a person. */
+  worldOf(who: Life | string): World {
+    const life = typeof who === 'string' ? new Life(who) : who
+    const ports = interposedPorts(this.ports.watched, life.by, (call, act) => this.#call(life, call, act))
+    return { ...ports, config: this.config, pipelines: this.pipelines, log: this.#log(life.by) }
   }
 
   /** @returns the id of the run it starts; '' where no pipeline takes the key */
@@ -89,7 +96,11 @@ export class MemoryHouse {
   async untilQuiet(): Promise<void> {
     for (let turns = 0; turns < turnsMax; turns++) {
       if (await this.#turn()) continue
-      const next = Math.min(this.deliveries.nextDueAt(), this.ports.bus.held()[0]?.dueAt ?? Infinity)
+      const next = Math.min(
+        this.deliveries.nextDueAt(),
+        this.ports.bus.held()[0]?.dueAt ?? Infinity,
+        this.ports.clock.nextDueAt() ?? Infinity,
+      )
       if (next === Infinity) return this.#assertIdle()
       await this.moveTo(next)
     }
@@ -145,8 +156,14 @@ export class MemoryHouse {
   async #deliver(delivery: Delivery | undefined): Promise<void> {
     if (delivery === undefined) return
     const { step, event } = delivery
+    const life = new Life(step)
+    const over = life.death.then(() => {
+      throw injected({ by: step, name: 'everything', subject: undefined, options: undefined })
+    })
     await this.#tasks.start(() =>
-      steps[step](this.worldOf(step), event).catch((error: unknown) => this.#failed(delivery, error)),
+      Promise.race([steps[step](this.worldOf(life), event), over]).catch((error: unknown) =>
+        this.#failed(delivery, error),
+      ),
     )
   }
 
@@ -158,15 +175,26 @@ export class MemoryHouse {
     if (!lost) this.deliveries.bringAgain(delivery)
   }
 
-  async #call(call: PortCall, act: () => Promise<unknown>): Promise<unknown> {
-    if (call.by !== person) await this.#tasks.gate()
+  async #call(life: Life, call: PortCall, act: () => Promise<unknown>): Promise<unknown> {
+    if (call.by !== person) await this.#tasks.gate(life)
     const at = this.calls.push(call) - 1
-    const fault = this.#options.fault?.(call, at)
-    if (fault === 'before') throw injected(call)
+    life.calls += 1
+    const said = this.#options.fault?.(call, at, life)
+    const trouble: Trouble | undefined = typeof said === 'string' ? { kind: 'fails', when: said } : said
+    if (trouble?.when === 'before') await this.#befall(trouble, call, life)
     if (call.name.startsWith('bus.')) this.#senders.set(JSON.stringify(call.subject), call.by)
     const result = await act()
-    if (fault === 'after') throw injected(call)
-    return result
+    if (trouble?.when === 'after') await this.#befall(trouble, call, life)
+    return life.dead ? never() : result
+  }
+
+  async #befall(trouble: Trouble, call: PortCall, life: Life): Promise<void> {
+    if (trouble.kind === 'fails') throw injected(call, trouble.code)
+    if (trouble.kind === 'notice') return life.giveNotice()
+    if (trouble.kind === 'freezes') return this.children.freeze(life, trouble.again, trouble.ms)
+    life.die(trouble.end)
+    this.#tasks.drop(life)
+    return never()
   }
 
   #foreign(bus: string, event: unknown): void {

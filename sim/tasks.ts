@@ -1,12 +1,17 @@
 /**
  * Several steps under way at once, one call of a port at a time: who goes next is drawn, so that one seed is one
- * story, and steps are interleaved wherever AWS could interleave them. Everything in memory is done within one
- * turn of the event loop.
+ * story, and steps are interleaved wherever AWS could interleave them.
  */
-import { setImmediate as turn } from 'node:timers/promises'
+import { settled } from '../shared/memory/clock.ts'
+import { type Life, never } from './life.ts'
+
+interface Waiting {
+  life: Life
+  go: () => void
+}
 
 export class Tasks {
-  readonly #waiting: (() => void)[] = []
+  readonly #waiting: Waiting[] = []
   /** Hold every call back until it is drawn? Else steps run through at once. */
   readonly #gated: boolean
   underWay = 0
@@ -25,21 +30,28 @@ export class Tasks {
     void body().finally(() => {
       this.underWay -= 1
     })
-    await turn()
+    await settled()
   }
 
   /** Waits until it is this call's turn. */
-  async gate(): Promise<void> {
+  async gate(life: Life): Promise<void> {
+    if (life.dead) return never()
     if (!this.#gated) return
-    await new Promise<void>(resolve => {
-      this.#waiting.push(resolve)
+    await new Promise<void>(go => {
+      this.#waiting.push({ life, go })
     })
   }
 
   /** Lets the waiting call number `at` happen. */
   async release(at: number): Promise<void> {
     const [next] = this.#waiting.splice(at, 1)
-    next?.()
-    await turn()
+    next?.go()
+    await settled()
+  }
+
+  /** Its calls that wait will never happen. */
+  drop(life: Life): void {
+    for (let at = this.#waiting.length - 1; at >= 0; at--)
+      if (this.#waiting[at]?.life === life) this.#waiting.splice(at, 1)
   }
 }
