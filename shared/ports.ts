@@ -32,6 +32,8 @@ export interface ListedObject {
   key: string
   bytes: number
   etag: string
+  /** Epoch ms: when its current version was written. */
+  modifiedAt: number
 }
 
 export type ObjectBody = Uint8Array | { file: string }
@@ -134,7 +136,8 @@ export interface Jobs {
 export interface OwnEvent {
   type: EventType
   detail: {
-    runId: string
+    /** Absent of what is about no run: an expectation. */
+    runId?: string
     pipeline: string
     round?: number
     state?: string

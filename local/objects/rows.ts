@@ -121,11 +121,16 @@ function list(db: DatabaseSync, { bucket, prefix, after, rowsMax }: Listing): Li
   const beyond = afterPrefix(prefix)
   const rows = db
     .prepare(
-      `SELECT key, bytes, etag FROM objects WHERE bucket = ? AND key >= ? AND key > ?
+      `SELECT key, bytes, etag, mtimeNs FROM objects WHERE bucket = ? AND key >= ? AND key > ?
        ${beyond === undefined ? '' : 'AND key < ?'} ORDER BY key LIMIT ?`,
     )
     .all(bucket, prefix, after, ...(beyond === undefined ? [] : [beyond]), rowsMax)
-  return rows.map(row => ({ key: String(row.key), bytes: Number(row.bytes), etag: String(row.etag) }))
+  return rows.map(row => ({
+    key: String(row.key),
+    bytes: Number(row.bytes),
+    etag: String(row.etag),
+    modifiedAt: Number(BigInt(String(row.mtimeNs)) / 1_000_000n),
+  }))
 }
 
 type Row = Record<string, unknown>

@@ -149,11 +149,12 @@ async function list(
   })
   try {
     const { Contents = [], IsTruncated, EncodingType } = await client.send(command)
-    const objects = Contents.map(({ Key = '', Size = 0, ETag }) => ({
+    const objects = Contents.map(({ Key = '', Size = 0, ETag, LastModified }) => ({
       // Servers that are not S3 may leave keys as they are, and then say so.
       key: EncodingType === 'url' ? decodeURIComponent(Key.replaceAll('+', ' ')) : Key,
       bytes: Size,
       etag: unquoted(ETag),
+      modifiedAt: LastModified?.getTime() ?? 0,
     }))
     const last = objects.at(-1)
     return IsTruncated && last ? { objects, next: last.key } : { objects }

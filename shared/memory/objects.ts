@@ -12,7 +12,7 @@ import {
   objectMissing,
   sourceChanged,
 } from '../object-rules.ts'
-import type { ObjectInfo, ObjectRef, Objects, ReadOptions, WriteOptions } from '../ports.ts'
+import type { Clock, ObjectInfo, ObjectRef, Objects, ReadOptions, WriteOptions } from '../ports.ts'
 import { byUtf8 } from '../table-rules.ts'
 
 /** As a file or a socket would hand them out. */
@@ -21,6 +21,7 @@ const chunkBytes = 64 * 1024
 interface Kept {
   content: Buffer
   info: ObjectInfo
+  modifiedAt: number
 }
 
 /** What an S3 event says of it: only for the same key do sequencers tell which came first. */
@@ -29,6 +30,8 @@ export type CreatedInfo = ObjectInfo & { sequencer: string }
 export interface MemoryObjectsOptions {
   /** Every write has a version of its own. Like on one machine, only the newest can be read. */
   versioned?: boolean
+  /** Says when objects were written; without it, at 0. */
+  clock?: Pick<Clock, 'now'>
   /** Called after each write, as an event would be sent. */
   onCreated?: (bucket: string, key: string, info: CreatedInfo) => void | Promise<void>
 }
@@ -48,7 +51,7 @@ export function createMemoryObjects(options: MemoryObjectsOptions = {}): Objects
       metadata: lowerCased(metadata),
     }
     const bucket = buckets.get(ref.bucket) ?? new Map<string, Kept>()
-    buckets.set(ref.bucket, bucket.set(ref.key, { content, info }))
+    buckets.set(ref.bucket, bucket.set(ref.key, { content, info, modifiedAt: options.clock?.now() ?? 0 }))
     return { ...copyOf(info), sequencer }
   }
 
@@ -124,7 +127,7 @@ function page(bucket: Map<string, Kept>, prefix: string, after: string | undefin
     .toSorted(([a], [b]) => byUtf8(a, b))
   const objects = matching
     .slice(0, listPageMax)
-    .map(([key, { info }]) => ({ key, bytes: info.bytes, etag: info.etag }))
+    .map(([key, { info, modifiedAt }]) => ({ key, bytes: info.bytes, etag: info.etag, modifiedAt }))
   const last = objects.at(-1)
   return matching.length > listPageMax && last ? { objects, next: last.key } : { objects }
 }

@@ -43,7 +43,7 @@ const written: Answer = (_, response) => {
 }
 const listing = (type: string) =>
   xml(`<ListBucketResult><IsTruncated>true</IsTruncated>${type}<Contents><Key>a+b%2Bc</Key><Size>3</Size>
-    <ETag>&quot;e1&quot;</ETag></Contents></ListBucketResult>`)
+    <LastModified>2026-01-31T12:00:00.000Z</LastModified><ETag>&quot;e1&quot;</ETag></Contents></ListBucketResult>`)
 const result = (inner: string): Answer => xml(`<DeleteResult>${inner}</DeleteResult>`)
 const left = (name: string): string => `<Error><Key>a</Key><Code>${name}</Code><Message>no</Message></Error>`
 
@@ -150,7 +150,8 @@ describe('A write to S3', () => {
 describe('A list of S3', () => {
   it('decodes keys where the server encoded them, and takes them as they are where it did not', async t => {
     const { objects, requests } = await s3(t, listing('<EncodingType>url</EncodingType>'), listing(''))
-    const encoded = { objects: [{ key: 'a b+c', bytes: 3, etag: 'e1' }], next: 'a b+c' }
+    const modifiedAt = Date.UTC(2026, 0, 31, 12)
+    const encoded = { objects: [{ key: 'a b+c', bytes: 3, etag: 'e1', modifiedAt }], next: 'a b+c' }
     assert.deepEqual(await objects.list('drops', 'a', '*&'), encoded)
     assert.equal((await objects.list('drops', '')).next, 'a+b%2Bc')
     assert.match(requests[0]?.url ?? '', /encoding-type=url.*prefix=a&start-after=%2A%26/)

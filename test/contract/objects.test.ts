@@ -27,7 +27,7 @@ async function onOneMachine(): Promise<ObjectsUnderTest> {
 
 for (const versioned of [false, true]) {
   objectsContract(versioned ? 'in memory, with versions' : 'in memory', async () => ({
-    objects: createMemoryObjects({ versioned }),
+    objects: createMemoryObjects({ versioned, clock: systemClock }),
     bucket: 'drops',
     dispose: async () => {},
   }))

@@ -6,7 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { after, before, describe } from 'node:test'
-import { newId } from '../../shared/clock.ts'
+import { newId, systemClock } from '../../shared/clock.ts'
 import { type ErrorCode, isError } from '../../shared/errors.ts'
 import type { ObjectRef, Objects } from '../../shared/ports.ts'
 import { oddNames } from './odd-keys.ts'
@@ -20,6 +20,8 @@ export interface ObjectsUnderTest {
 }
 
 const rivals = 8
+/** Another machine's clock, and S3's whole seconds. */
+const clocksApartMsMax = 5 * 60 * 1000
 const MiB = 1024 * 1024
 const code = (wanted: ErrorCode) => (error: unknown) => isError(error, wanted)
 const together = <Result>(
@@ -327,7 +329,7 @@ export function objectsContract(
     })
 
     describe('a list', () => {
-      it('has the keys with that prefix in order of their UTF-8 bytes, each with size and etag', async () => {
+      it('has the keys with that prefix in order of their UTF-8 bytes, each with size, etag and time', async () => {
         const root = `${newId()}/`
         const names = ['B', 'a b', 'a/b', 'a/c/d', 'ab', 'b+', 'é', '\uffee', '\u{1f600}']
         for (const name of names.toReversed()) await put(name, at(root + name))
@@ -340,7 +342,10 @@ export function objectsContract(
         const { objects: found, next } = await objects.list(world.bucket, `${root}a b`)
         assert.equal(next, undefined)
         const info = await objects.head(at(`${root}a b`))
-        assert.deepEqual(found, [{ key: `${root}a b`, bytes: 3, etag: info?.etag }])
+        const modifiedAt = found[0]?.modifiedAt ?? 0
+        assert.deepEqual(found, [{ key: `${root}a b`, bytes: 3, etag: info?.etag, modifiedAt }])
+        assert.ok(Number.isSafeInteger(modifiedAt))
+        assert.ok(Math.abs(systemClock.now() - modifiedAt) < clocksApartMsMax)
       })
 
       it('goes on behind a key, whether or not that key is there', async () => {

@@ -42,7 +42,7 @@ function listingOf(keys: readonly string[], bytesOf: (at: number) => number = ()
     while (objects.length < 1000) {
       const key = keys[at]
       if (!key?.startsWith(prefix)) break
-      objects.push({ key, bytes: bytesOf(at), etag: 'e' })
+      objects.push({ key, bytes: bytesOf(at), etag: 'e', modifiedAt: 0 })
       at++
     }
     const last = objects.at(-1)
