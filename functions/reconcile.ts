@@ -1,5 +1,6 @@
 /** Every 5 minutes: find what was lost or stuck, and open its next door. */
 
+import { chunksOf } from '../shared/chunks.ts'
 import { epochMs } from '../shared/clock.ts'
 import { terminalJob } from '../shared/events.ts'
 import { isOpen } from '../shared/lifecycle.ts'
@@ -8,7 +9,7 @@ import { EventType, JobStatus, RoundState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { eventDoor } from './doorway/doors.ts'
 import { reviveGroups } from './steps/groups.ts'
-import { announce, chunksOf, closeRound, endChunk, loadRound, publishRoundDue } from './steps/rounds.ts'
+import { announce, closeRound, endChunk, loadRound, publishRoundDue } from './steps/rounds.ts'
 
 /** Younger than this, an event is under way rather than lost. */
 export const reconcileGraceMs = 60 * 1000
@@ -76,9 +77,7 @@ async function forget(world: World, run: RunRecord): Promise<void> {
 
 /** Jobs that Batch says are terminal, or has forgotten, have ended: settle finds out how. */
 async function lookAtJobs(world: World, run: RunRecord, record: RoundRecord): Promise<void> {
-  const waiting = Array.from({ length: chunksOf(record.partitions) }, (_, chunk) => chunk).filter(
-    chunk => record[`end${chunk}`] === undefined,
-  )
+  const waiting = [...chunksOf(record).keys()].filter(chunk => record[`end${chunk}`] === undefined)
   if (waiting.length === 0) return closeRound(world, run.pipeline, record)
   const gone = world.clock.now() - (record.claimedAt ?? 0) >= jobsForgottenAfterMs
   for (let first = 0; first < waiting.length; first += describedMax) {

@@ -1,17 +1,20 @@
 /** A round ended: publish, open a round of only the failed partitions, or give up. */
 
+import { plannedRound } from '../shared/chunks.ts'
 import { outputKeys, stateKeys } from '../shared/documents.ts'
 import { parseOwnEvent } from '../shared/events.ts'
 import { firstRound } from '../shared/plan.ts'
 import type { RoundRecord, RunRecord } from '../shared/records.ts'
-import { type RoundFacts, settleRound, type Verdict } from '../shared/settlement.ts'
+import { settleRound } from '../shared/settlement.ts'
 import { mergeAssignment, stageOf } from '../shared/stages.ts'
 import type { Json } from '../shared/table.ts'
+import type { RoundFacts, Verdict } from '../shared/verdict.ts'
 import { RoundState, RunState, Stage } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { eventDoor } from './doorway/doors.ts'
 import { freeze, writeOnce } from './steps/documents.ts'
-import { fillLosses, gatherFacts, markMiscut, pagesOf } from './steps/gather.ts'
+import { fillLosses, gatherFacts, markMiscut } from './steps/gather.ts'
+import { begunResplits, freezeResplits } from './steps/resplits.ts'
 import { announce, loadRound, loadRun, moveRun, openRound, publishRoundDue } from './steps/rounds.ts'
 import { sweepOutputs, sweepPieces, sweepRefused } from './steps/sweep.ts'
 import { inTurns } from './steps/turns.ts'
@@ -38,8 +41,19 @@ async function carryOut(world: World, facts: RoundFacts, verdict: Verdict): Prom
   if (verdict.kind === 'work') return openWork(world, facts, verdict)
   if (verdict.kind === 'merge') return openMerge(world, facts, verdict)
   if (verdict.kind === 'refuse') return refuse(world, facts, verdict)
-  const run = await moveRun(world, facts.run, 'gaveUp', { failure: { ...verdict.failure } })
-  world.log.error('gave up', { runId: facts.run.runId, ...verdict.failure })
+  await giveUp(world, facts, verdict)
+}
+
+/** What its records name stays: a retry of the run needs it. */
+async function giveUp(
+  world: World,
+  facts: RoundFacts,
+  { kind, failure }: Verdict & { kind: 'giveUp' | 'cancel' },
+): Promise<void> {
+  const cancelled = kind === 'cancel'
+  const happening = cancelled ? 'cancelled' : 'gaveUp'
+  const run = await moveRun(world, facts.run, happening, { failure: { ...failure } })
+  world.log.error(cancelled ? 'cancelled' : 'gave up', { runId: facts.run.runId, ...failure })
   if (run) await announce(world, run)
 }
 
@@ -63,18 +77,24 @@ async function publish(
 
 async function again(world: World, facts: RoundFacts, verdict: Verdict & { kind: 'again' }): Promise<void> {
   const { run } = facts
+  const { resplits, partitions } = verdict
   const round = run.round + 1
+  if (resplits.length > 0 && !(await freezeResplits(world, run.runId, round, resplits))) {
+    return settleBegun(world, facts)
+  }
   const dueAt = world.clock.now() + verdict.delayMs
-  const opened = await openRound(
-    world,
-    run.runId,
-    pagesOf(round, verdict.assignments),
-    round,
-    dueAt,
-    stageOf(run),
-  )
+  const { pages, chunks } = plannedRound(round, verdict.assignments)
+  const opened = await openRound(world, run.runId, pages, round, dueAt, stageOf(run), chunks)
   await markMiscut(world, run, verdict.miscut)
-  await goOn(world, run, opened)
+  const grown = resplits.length > 0 ? { partitions, resplits: [...(run.resplits ?? []), round] } : {}
+  await goOn(world, run, opened, grown)
+}
+
+/** Another settle of this round was quicker, and decided on other facts. */
+async function settleBegun(world: World, facts: RoundFacts): Promise<void> {
+  const { runId, round } = facts.run
+  const begun = await begunResplits(world, runId, round + 1)
+  if (facts.begun === undefined) await carryOut(world, facts, settleRound({ ...facts, ...begun }))
 }
 
 /** The split stage is done: cut what it laid down. */
@@ -100,7 +120,7 @@ async function openMerge(
     writeOnce(world.objects, { bucket, key: stateKeys.merge(run.runId, task.merge) }, task),
   )
   const round = run.round + 1
-  const pages = pagesOf(
+  const { pages } = plannedRound(
     round,
     tasks.map(({ partition }) => mergeAssignment(partition)),
   )

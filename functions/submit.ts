@@ -1,22 +1,18 @@
 /** A round is due: the only room that calls SubmitJob. */
 
+import { chunksOf } from '../shared/chunks.ts'
 import type { RunDocument } from '../shared/documents.ts'
 import { stateKeys } from '../shared/documents.ts'
 import { parseOwnEvent } from '../shared/events.ts'
 import { childEnvironment, type JobTie, jobName } from '../shared/jobname.ts'
 import { after, runTable } from '../shared/lifecycle.ts'
-import {
-  childrenPerArrayMax,
-  fromItem,
-  type RoundRecord,
-  type RunRecord,
-  recordKeys,
-} from '../shared/records.ts'
+import type { JobRequest } from '../shared/ports.ts'
+import { fromItem, type Lane, type RoundRecord, type RunRecord, recordKeys } from '../shared/records.ts'
 import { RoundState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { eventDoor } from './doorway/doors.ts'
 import { readDocument } from './steps/documents.ts'
-import { chunksOf, closeRound, loadRound, loadRun, moveRun, publishRoundDue } from './steps/rounds.ts'
+import { closeRound, loadRound, loadRun, moveRun, publishRoundDue } from './steps/rounds.ts'
 
 /** A submit that has not finished within this time has died; another may take over. */
 export const submitLeaseMs = 2 * 60 * 1000
@@ -68,15 +64,14 @@ async function submitChunks(
 ): Promise<void> {
   const ref = { bucket: world.config.buckets.state, key: stateKeys.run(run.runId) }
   const document = await readDocument<RunDocument>(world.objects, ref)
-  for (let chunk = 0; chunk < chunksOf(record.partitions); chunk++) {
+  for (const [chunk, { partitions, lane = {} }] of chunksOf(record).entries()) {
     if (record[`job${chunk}`] !== undefined) continue
     const tie = { runId: run.runId, round: record.round, chunk }
-    const size = Math.min(childrenPerArrayMax, record.partitions - chunk * childrenPerArrayMax)
+    const request = requestFor(world, document, tie, partitions, lane)
     const jobId =
-      (resumed ? await findLost(world, document, tie) : undefined) ??
-      (await submitOne(world, document, tie, size))
+      (resumed ? await findLost(world, request) : undefined) ?? (await world.jobs.submit(request)).jobId
     await world.records.update(recordKeys.round(run.runId, record.round), { set: { [`job${chunk}`]: jobId } })
-    world.log.info('submitted', { runId: run.runId, round: record.round, jobId, size })
+    world.log.info('submitted', { runId: run.runId, round: record.round, jobId, size: partitions, ...lane })
   }
   const key = recordKeys.round(run.runId, record.round)
   const mine = [{ state: { is: RoundState.SUBMITTING }, claimedAt: { is: record.claimedAt ?? 0 } }]
@@ -84,23 +79,24 @@ async function submitChunks(
 }
 
 /** SubmitJob has no client token: on doubt, look for what an interrupted submit may have left. */
-async function findLost(world: World, { pipeline }: RunDocument, tie: JobTie): Promise<string | undefined> {
-  const [newest] = await world.jobs.find(jobName(pipeline.name, tie), world.config.jobQueue)
+async function findLost(world: World, { name, queue }: JobRequest): Promise<string | undefined> {
+  const [newest] = await world.jobs.find(name, queue)
   return newest?.jobId
 }
 
-async function submitOne(
-  world: World,
+function requestFor(
+  { config }: World,
   { pipeline }: RunDocument,
   tie: JobTie,
   size: number,
-): Promise<string> {
-  const { vcpus, memoryMiB, timeoutMinutes } = pipeline.job
-  const { jobId } = await world.jobs.submit({
+  lane: Lane,
+): JobRequest {
+  const { vcpus, memoryMiB, timeoutMinutes } = { ...pipeline.job, ...lane }
+  return {
     name: jobName(pipeline.name, tie),
     size,
-    queue: world.config.jobQueue,
-    definition: world.config.jobDefinition,
+    queue: lane.onDemand ? config.jobQueueOnDemand || config.jobQueue : config.jobQueue,
+    definition: config.jobDefinition,
     environment: {
       ...childEnvironment(tie),
       MILLRACE_VCPUS: String(vcpus),
@@ -109,8 +105,7 @@ async function submitOne(
     vcpus,
     memoryMiB,
     timeoutSeconds: timeoutMinutes * 60,
-  })
-  return jobId
+  }
 }
 
 /** Also heals a submit that died between its last writes: the jobs run, the run does not say so yet. */

@@ -8,6 +8,8 @@ export interface Config {
   buckets: { drops: string; state: string; output: string }
   bus: string
   jobQueue: string
+  /** For partitions that Spot has taken back too often; empty: there is none, they stay. */
+  jobQueueOnDemand: string
   jobDefinition: string
   /** Role with which EventBridge Scheduler puts a delayed event on our bus, and that bus. */
   schedulerRoleArn: string
@@ -56,6 +58,7 @@ export function configFrom(env: Environment): Config {
     },
     bus: value(variables.bus),
     jobQueue: value(variables.jobQueue),
+    jobQueueOnDemand: value('MILLRACE_JOB_QUEUE_ON_DEMAND'),
     jobDefinition: value(variables.jobDefinition),
     schedulerRoleArn: value('MILLRACE_SCHEDULER_ROLE_ARN'),
     busArn: value('MILLRACE_BUS_ARN'),
@@ -73,6 +76,7 @@ export function localConfig(dataDir: string, pipelinesDir: string): Config {
     buckets: { drops: 'drops', state: 'state', output: 'output' },
     bus: 'millrace',
     jobQueue: 'spot',
+    jobQueueOnDemand: 'on-demand',
     jobDefinition: 'millrace-worker',
     schedulerRoleArn: '',
     busArn: '',
@@ -93,6 +97,7 @@ export function asEnvironment(config: Config): Record<string, string> {
     [variables.bus]: config.bus,
     [variables.jobQueue]: config.jobQueue,
     [variables.jobDefinition]: config.jobDefinition,
+    MILLRACE_JOB_QUEUE_ON_DEMAND: config.jobQueueOnDemand,
     MILLRACE_DATA_DIR: config.dataDir,
     MILLRACE_PIPELINES_DIR: config.pipelinesDir,
   }

@@ -84,16 +84,22 @@ export interface AssignmentPage {
 export interface Resplit {
   partition: number
   at: number
-  within?: number
-  objectStart?: number
   /** Of what is given away. */
   end: number
+  objectStart?: number
   /** The numbers of the new partitions are `first` to `first + shares - 1`, in the order of the source. */
   first: number
   shares: number
   /** How often what it was cut from had been cut for want of memory or time. */
   depth: number
+  /** What is known of where the first of them starts; of a scan, where all of them do. */
+  hint?: StartHint
 }
+
+export type StartHint = Pick<
+  Assignment,
+  'exactStart' | 'exactWithin' | 'scanFrom' | 'scanWithin' | 'unproven'
+>
 
 /** `runs/<runId>/resplits/02.json`: what round 2 began with. */
 export interface ResplitPage {

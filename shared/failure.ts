@@ -4,6 +4,13 @@ export interface FailureRule {
   /** Counts against the pipeline's `retry.attempts`. */
   costsAttempt: boolean
   retry: 'at once' | 'back off' | 'never'
+  /**
+   * What is tried where more of the same is no use. `memory`, `time`: cut in quarters, else give more of it, to a cap.
+   * `bisect`: once the attempts are used up, look for the record that kills the work.
+   */
+  beyond: 'memory' | 'time' | 'bisect' | 'nothing'
+  /** The same in many partitions stops the run: it is the work or the input, and no machine. */
+  breaks: boolean
   /** What a person reads. */
   words: string
   /** What a person can do, where the machine cannot. */
@@ -14,42 +21,58 @@ export const failureRules = {
   SPOT_RECLAIMED: {
     costsAttempt: false,
     retry: 'at once',
+    beyond: 'nothing',
+    breaks: false,
     words: 'the Spot instance was taken back',
     remedy: 'None needed: it is retried and costs no attempt.',
   },
   OUT_OF_MEMORY: {
-    costsAttempt: true,
-    retry: 'back off',
+    costsAttempt: false,
+    retry: 'at once',
+    beyond: 'memory',
+    breaks: false,
     words: 'the container ran out of memory',
-    remedy: 'Raise job.memoryMiB or lower split.partitionBytes in the pipeline.',
+    remedy:
+      'It was cut in quarters and given more memory, up to job.memoryMiBMax: raise that, or job.memoryMiB, or lower split.partitionBytes.',
   },
   TIMED_OUT: {
-    costsAttempt: true,
-    retry: 'back off',
+    costsAttempt: false,
+    retry: 'at once',
+    beyond: 'time',
+    breaks: false,
     words: 'the attempt ran longer than its time limit',
-    remedy: 'Raise job.timeoutMinutes or lower split.partitionBytes in the pipeline.',
+    remedy:
+      'It was cut in quarters and given twice the time: raise job.timeoutMinutes or lower split.partitionBytes.',
   },
   INFRASTRUCTURE: {
     costsAttempt: true,
     retry: 'back off',
+    beyond: 'nothing',
+    breaks: false,
     words: 'the container could not be started or inspected',
     remedy: 'Check that the image exists, and that the execution role may pull it and read its secrets.',
   },
   UNSCHEDULABLE: {
     costsAttempt: true,
     retry: 'never',
+    beyond: 'nothing',
+    breaks: false,
     words: 'Batch has no place to run the job',
     remedy: 'Ask for fewer vCPUs or less memory, or raise the limits of the compute environment.',
   },
   BAD_INPUT: {
     costsAttempt: true,
     retry: 'never',
+    beyond: 'nothing',
+    breaks: true,
     words: 'the input cannot be taken as it is',
     remedy: 'Correct the file and drop it again, or allow more with tolerate.rejectedRecords.',
   },
   TEMPORARY: {
     costsAttempt: true,
     retry: 'back off',
+    beyond: 'nothing',
+    breaks: false,
     words: 'a service it depends on was briefly unavailable',
     remedy:
       'None while it is retried. If it lasts, look at the service named in the reason, then retry the run.',
@@ -57,18 +80,24 @@ export const failureRules = {
   APPLICATION: {
     costsAttempt: true,
     retry: 'back off',
+    beyond: 'bisect',
+    breaks: true,
     words: 'the work itself failed',
     remedy: 'Read the reason and the logs, correct the pipeline, then retry the run.',
   },
   MISCUT: {
     costsAttempt: false,
     retry: 'at once',
+    beyond: 'nothing',
+    breaks: false,
     words: 'the guess of where its first record starts was wrong',
     remedy: 'None needed: it is worked again from the start its neighbour proved.',
   },
   SOURCE_CHANGED: {
     costsAttempt: true,
     retry: 'never',
+    beyond: 'nothing',
+    breaks: false,
     words: 'the source object was overwritten or deleted while the run read it',
     remedy:
       'None if the new version arrived as a drop of its own: that is another run. Else drop the file again.',
@@ -76,12 +105,16 @@ export const failureRules = {
   CANCELLED: {
     costsAttempt: false,
     retry: 'never',
+    beyond: 'nothing',
+    breaks: false,
     words: 'a person ended it',
     remedy: 'Retry the run to go on where it stopped.',
   },
   UNKNOWN: {
     costsAttempt: true,
     retry: 'back off',
+    beyond: 'bisect',
+    breaks: true,
     words: 'it ended without a word that we know',
     remedy: 'Read the logs of the attempt.',
   },
@@ -108,7 +141,9 @@ const knownReasons: readonly (readonly [keyof AttemptEnd, string, FailureCode])[
   ['statusReason', 'Job attempt duration exceeded timeout*', 'TIMED_OUT'],
   ['statusReason', 'Canceled by JobStateTimeLimit action*', 'UNSCHEDULABLE'],
   ['statusReason', 'MISCONFIGURATION:*', 'UNSCHEDULABLE'],
+  ['statusReason', 'CAPACITY:*', 'UNSCHEDULABLE'],
   ['statusReason', 'ACTION_REQUIRED*', 'UNSCHEDULABLE'],
+  ['statusReason', 'UNDETERMINED*', 'UNSCHEDULABLE'],
   ['statusReason', 'Container Overrides length must be at most*', 'UNSCHEDULABLE'],
   ['statusReason', 'Terminated by Millrace*', 'CANCELLED'],
   ['statusReason', 'Dependent Job failed*', 'CANCELLED'],
@@ -136,6 +171,44 @@ export function classify(end: AttemptEnd): FailureCode {
 
 function matches(pattern: string, said: string): boolean {
   return pattern.endsWith('*') ? said.startsWith(pattern.slice(0, -1)) : said === pattern
+}
+
+/** By what Batch says is missing: the very setting to change. */
+const settings: readonly (readonly [string, string])[] = [
+  [
+    'MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE',
+    'The compute environment may not grow so far: raise maxvCpus of the deployment above job.vcpus.',
+  ],
+  [
+    'MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT',
+    'No instance type of the compute environment is large enough: lower job.vcpus or job.memoryMiB, or allow larger instance types.',
+  ],
+  [
+    'MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS',
+    "Batch's service role lacks a permission: use the service-linked role AWSServiceRoleForBatch, or add what CloudTrail says was denied.",
+  ],
+  [
+    'MISCONFIGURATION:EC2_INSTANCE_CONFIGURATION_UNSUPPORTED',
+    "The compute environment's instance types do not fit its image or Availability Zones: look at its instanceTypes and subnets.",
+  ],
+  [
+    'CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY',
+    'AWS has no such Spot capacity now: allow more instance types or Availability Zones, retry later, or lower retry.reclaimsOnSpot.',
+  ],
+  [
+    'ACTION_REQUIRED',
+    'The compute environment of the queue is invalid: its status reason in the Batch console says why.',
+  ],
+  [
+    'Container Overrides length',
+    'Environment and command of the job are over 8192 bytes: shorten job.environment or work.command.',
+  ],
+]
+
+/** The setting to change where Batch has no place for a job, else what its rule advises. */
+export function remedyOf(code: FailureCode, reason: string): string {
+  const setting = code === 'UNSCHEDULABLE' && settings.find(([words]) => reason.includes(words))
+  return setting ? setting[1] : failureRules[code].remedy
 }
 
 /** Groups alike failures: the reason without what differs from one partition to the next. */

@@ -33,6 +33,12 @@ const settings = z.strictObject({
         .min(512)
         .max(768 * 1024)
         .default(2048),
+      /** How far it is raised where partitions run out of memory that cannot be cut any smaller; default: four times. */
+      memoryMiBMax: z
+        .int()
+        .min(512)
+        .max(768 * 1024)
+        .optional(),
       timeoutMinutes: z
         .int()
         .min(1)
@@ -46,6 +52,10 @@ const settings = z.strictObject({
       attempts: z.int().min(1).max(10).default(3),
       /** The first wait; doubled each round, with jitter, up to 15 minutes. */
       backoffSeconds: z.int().min(0).max(900).default(30),
+      /** A partition that Spot has taken back so often goes on with on-demand capacity. */
+      reclaimsOnSpot: z.int().min(1).max(50).default(5),
+      /** So many partitions that fail alike stop the whole run at once. */
+      breakerPartitions: z.int().min(2).max(10_000).default(25),
     })
     .prefault({}),
   tolerate: z

@@ -1,69 +1,65 @@
 /** A round ended: publish, go on with only the failed partitions, or give up. Pure. */
-import { type Certificate, certificateOf } from './certificate.ts'
-import { type Assignment, type RunDocument, stageBase } from './documents.ts'
-import { failureRules } from './failure.ts'
-import { type MergeTask, mergesOf } from './merge.ts'
+import { backoffMs } from './backoff.ts'
+import { certificateOf } from './certificate.ts'
+import { type Assignment, type Resplit, type RunDocument, stageBase } from './documents.ts'
+import { failureRules, remedyOf } from './failure.ts'
+import type { LadderFacts } from './ladder.ts'
+import { mergesOf } from './merge.ts'
+import { PartitionPlan } from './partition-plan.ts'
 import { isRefusal, type Refusal } from './plan/refusal.ts'
 import { planPieces } from './plan/split.ts'
-import type { Failure, PartitionRecord, RunRecord } from './records.ts'
+import type { PartitionRecord } from './records.ts'
 import { roundsMax } from './records.ts'
+import { restsOf, type Stepped, stepped } from './resplit.ts'
 import { plannedTask, stageOf, taskCount, taskName } from './stages.ts'
 import { type Miscut, miscuts } from './tiling.ts'
+import type { RoundFacts, Verdict } from './verdict.ts'
 import { PartitionState, Stage } from './vocabulary.ts'
 
-const backoffMsMax = 15 * 60 * 1000
 /** From this round on, what lies right of the proven part is scanned, no longer guessed. */
 const guessesTrustedRounds = 3
 
-export interface RoundFacts {
-  run: RunRecord
-  document: RunDocument
-  /** What this round was told to work, by task. */
-  assignments: ReadonlyMap<number, Assignment>
-  /** What round 1 was told, where no arithmetic cuts the partitions. */
-  planned?: ReadonlyMap<number, Assignment>
-  /** Every partition of the run that has a record, in order. */
-  partitions: readonly PartitionRecord[]
-  /** Likewise the tasks of the run's stage, where that is not work. */
-  tasks?: readonly PartitionRecord[]
-  stateBucket: string
-  outputBucket: string
-  now: string
-  /** From 0 up to 1. */
-  random: number
+interface Settling extends RoundFacts {
+  plan: PartitionPlan
 }
 
-export type Verdict =
-  | { kind: 'publish'; certificate: Certificate }
-  | { kind: 'again'; assignments: Assignment[]; miscut: Miscut[]; delayMs: number }
-  /** The split stage is done: the run as its work stage sees it. */
-  | { kind: 'work'; document: RunDocument }
-  | { kind: 'merge'; tasks: MergeTask[] }
-  | { kind: 'giveUp'; failure: Refusal }
-  /** The input as a whole cannot be taken. */
-  | { kind: 'refuse'; failure: Refusal }
-
-export function settleRound(facts: RoundFacts): Verdict {
+export function settleRound(given: RoundFacts): Verdict {
+  const { document, resplits = [], begun = [], planned } = given
+  const plan = new PartitionPlan(document, [...resplits, ...begun], planned)
+  const facts = { ...given, plan, partitions: inOrder(given.partitions, plan) }
+  const { stopping } = facts.run
+  if (stopping) return { kind: stopping.code === 'CANCELLED' ? 'cancel' : 'giveUp', failure: stopping }
   const stage = stageOf(facts.run)
   const tasks = facts.tasks ?? facts.partitions
   const failed = tasks.filter(({ state }) => state !== PartitionState.SUCCEEDED)
   const refused = failed.map(task => refusalOf(task, facts)).find(refusal => refusal !== undefined)
   if (refused) return { kind: 'refuse', failure: refused }
-  const hopeless = failed.find(partition => isHopeless(partition, facts))
-  if (hopeless) return { kind: 'giveUp', failure: giveUpWords(hopeless, failed.length) }
+  const steps = failed.map(task => climb(task, facts))
+  const hopeless = steps.find(({ step }) => step.kind === 'hopeless')
+  if (hopeless) return { kind: 'giveUp', failure: giveUpWords(hopeless.record, failed.length) }
   const missing = withoutRecord(facts, stage, tasks)
-  if (failed.length + missing.length > 0) return again(facts, failed, [], missing)
+  const rests = stage === Stage.work ? restsOf(facts.partitions, facts.assignments, plan, document) : []
+  if (failed.length + missing.length + rests.length > 0) return again(facts, { steps, missing, rests })
   if (stage === Stage.split) return planWork(facts, tasks)
   return stage === Stage.merge ? publish(facts, tasks) : prove(facts)
 }
 
+/** What an interrupted settle had added, and its round then did not, is not among them. */
+function inOrder(partitions: readonly PartitionRecord[], plan: PartitionPlan): PartitionRecord[] {
+  return partitions
+    .filter(({ partition }) => partition < plan.count)
+    .toSorted((a, b) => plan.placeOf(a.partition) - plan.placeOf(b.partition))
+}
+
+function climb(record: PartitionRecord, facts: Settling): Stepped {
+  const { run, document, plan, begun } = facts
+  const ladder: LadderFacts = { run, document, plan, begun: begun !== undefined }
+  return stepped(record, toldLast(facts, record.partition), ladder)
+}
+
 /** An interrupted settle may have left pages that name other tasks than those its round was then opened for. */
-function withoutRecord(
-  { run, document }: RoundFacts,
-  stage: Stage,
-  tasks: readonly PartitionRecord[],
-): number[] {
-  const count = stage === Stage.work ? document.partitions : taskCount(run, stage)
+function withoutRecord({ run, plan }: Settling, stage: Stage, tasks: readonly PartitionRecord[]): number[] {
+  const count = stage === Stage.work ? plan.count : taskCount(run, stage)
   if (tasks.length === count) return []
   const known = new Set(tasks.map(({ partition }) => partition))
   const all = Array.from({ length: count }, (_, at) => stageBase[stage] + at)
@@ -83,11 +79,10 @@ function planWork({ document, stateBucket }: RoundFacts, [task]: readonly Partit
   return isRefusal(planned) ? { kind: 'refuse', failure: planned } : { kind: 'work', document: planned }
 }
 
-function prove(facts: RoundFacts): Verdict {
-  const { document, partitions, planned, run } = facts
-  const distrust = run.round >= guessesTrustedRounds
-  const wrong = miscuts(document, partitions, distrust, task => plannedTask(document, task, planned))
-  if (wrong.length > 0) return again(facts, [], wrong)
+function prove(facts: Settling): Verdict {
+  const { document, partitions, plan, run } = facts
+  const wrong = miscuts(document, partitions, run.round >= guessesTrustedRounds, plan)
+  if (wrong.length > 0) return again(facts, { miscut: wrong })
   // Not before the cuts are proven: what a wrong guess rejected may be sound.
   const intolerable = beyondTolerance(facts)
   if (intolerable) return { kind: 'giveUp', failure: intolerable }
@@ -105,48 +100,66 @@ function publish(facts: RoundFacts, merged: readonly PartitionRecord[]): Verdict
   return { kind: 'publish', certificate }
 }
 
-function again(
-  facts: RoundFacts,
-  failed: readonly PartitionRecord[],
-  miscut: Miscut[],
-  missing: readonly number[] = [],
-): Verdict {
-  if (facts.run.round >= roundsMax) {
-    return {
-      kind: 'giveUp',
-      failure: {
-        code: 'ROUNDS_EXHAUSTED',
-        words: `after ${roundsMax} rounds ${failed.length + miscut.length + missing.length} partitions are still not done`,
-        remedy: 'Look at the partitions with `millrace show`, then retry the run.',
-      },
-    }
-  }
-  const open = [...failed.map(({ partition }) => partition), ...missing].toSorted((a, b) => a - b)
-  const repeated = open.map(task => assignmentOf(facts, task))
+interface Outstanding {
+  steps?: readonly Stepped[]
+  miscut?: Miscut[]
+  missing?: readonly number[]
+  rests?: readonly Resplit[]
+}
+
+function again(facts: Settling, open: Outstanding): Verdict {
+  const { steps = [], miscut = [], missing = [], rests = [] } = open
+  const { document, resplits = [], begun = [], planned } = facts
+  if (facts.run.round >= roundsMax)
+    return exhausted(steps.length + miscut.length + missing.length + rests.length)
+  const made = numbered([...steps.flatMap(({ resplit }) => resplit ?? []), ...rests], facts.plan.count)
+  const plan = new PartitionPlan(document, [...resplits, ...begun, ...made], planned)
+  const added = Array.from({ length: plan.count - facts.plan.count }, (_, at) => facts.plan.count + at)
+  const repeated = steps.flatMap(({ step }) => ('assignment' in step ? step.assignment : []))
+  const unknown = missing.map(task => facts.assignments.get(task) ?? firstOf(document, plan, task))
+  const outstanding = [...repeated, ...unknown].toSorted((a, b) => a.partition - b.partition)
+  const shares = added.map(task => plan.first(task))
   return {
     kind: 'again',
-    assignments: [...repeated, ...miscut.map(({ assignment }) => assignment)],
+    assignments: [...outstanding, ...shares, ...miscut.map(({ assignment }) => assignment)],
     miscut,
-    delayMs: backoffMs(facts, failed),
+    resplits: [...begun, ...made],
+    partitions: plan.count,
+    delayMs: backoffMs(
+      facts,
+      steps.map(({ record }) => record),
+    ),
   }
+}
+
+function exhausted(left: number): Verdict {
+  return {
+    kind: 'giveUp',
+    failure: {
+      code: 'ROUNDS_EXHAUSTED',
+      words: `after ${roundsMax} rounds ${left} partitions are still not done`,
+      remedy: 'Look at the partitions with `millrace show`, then retry the run.',
+    },
+  }
+}
+
+/** Each takes the numbers behind those of the one before. */
+function numbered(resplits: readonly Resplit[], first: number): Resplit[] {
+  let next = first
+  return resplits.map(resplit => {
+    const own = { ...resplit, first: next }
+    next += resplit.shares
+    return own
+  })
+}
+
+function firstOf(document: RunDocument, plan: PartitionPlan, task: number): Assignment {
+  return task < stageBase.merge ? plan.first(task) : plannedTask(document, task)
 }
 
 /** A partition outside this round is one whose success an interrupted settle took back: its page is written. */
-function assignmentOf({ assignments, planned, document }: RoundFacts, task: number): Assignment {
-  return assignments.get(task) ?? plannedTask(document, task, planned)
-}
-
-function countedFailures(partition: PartitionRecord, run: RunRecord): Failure[] {
-  return (partition.failures ?? []).filter(
-    ({ code, round }) => failureRules[code].costsAttempt && round > (run.forgivenRound ?? 0),
-  )
-}
-
-function isHopeless(partition: PartitionRecord, { run, document }: RoundFacts): boolean {
-  const last = partition.failures?.at(-1)
-  if (last === undefined || last.round <= (run.forgivenRound ?? 0)) return false
-  const exhausted = countedFailures(partition, run).length >= document.pipeline.retry.attempts
-  return failureRules[last.code].retry === 'never' || exhausted
+function toldLast({ assignments, document, plan }: Settling, task: number): Assignment {
+  return assignments.get(task) ?? firstOf(document, plan, task)
 }
 
 function giveUpWords(partition: PartitionRecord, failed: number): Refusal {
@@ -158,7 +171,7 @@ function giveUpWords(partition: PartitionRecord, failed: number): Refusal {
   return {
     code: last.code,
     words: `${taskName(partition.partition)}: ${rule.words}: ${last.reason}${others}`,
-    remedy: rule.remedy,
+    remedy: remedyOf(last.code, last.reason),
   }
 }
 
@@ -171,16 +184,4 @@ function beyondTolerance({ document, partitions }: RoundFacts): Refusal | undefi
     words: `${rejected} records were rejected, ${tolerated} are tolerated`,
     remedy: `Read them with \`millrace show ${document.runId}\`, correct the file and drop it again, or raise tolerate.rejectedRecords.`,
   }
-}
-
-/** Exponential, with full jitter upwards of a half, so that partitions of many runs do not come back together. */
-function backoffMs({ run, document, random }: RoundFacts, failed: readonly PartitionRecord[]): number {
-  const waits = failed.some(({ failures }) => {
-    const last = failures?.at(-1)
-    return last !== undefined && failureRules[last.code].retry === 'back off'
-  })
-  if (!waits) return 0
-  const longest = Math.max(...failed.map(partition => countedFailures(partition, run).length), 1)
-  const ceilingMs = Math.min(document.pipeline.retry.backoffSeconds * 1000 * 2 ** (longest - 1), backoffMsMax)
-  return Math.round(ceilingMs * (0.5 + random / 2))
 }

@@ -1,5 +1,6 @@
 /** All that settling a round looks at. */
 
+import { chunksOf, pagesOfChunk } from '../../shared/chunks.ts'
 import { isoTime } from '../../shared/clock.ts'
 import {
   type Assignment,
@@ -12,7 +13,6 @@ import { fingerprint } from '../../shared/failure.ts'
 import { allows, partitionTable } from '../../shared/lifecycle.ts'
 import type { FailedChild } from '../../shared/ports.ts'
 import {
-  childrenPerArrayMax,
   fromItem,
   type PartitionRecord,
   partitionPagePk,
@@ -21,25 +21,28 @@ import {
   type RunRecord,
   recordKeys,
 } from '../../shared/records.ts'
-import type { RoundFacts } from '../../shared/settlement.ts'
 import { type StagedRun, stageOf, taskCount } from '../../shared/stages.ts'
 import type { Miscut } from '../../shared/tiling.ts'
+import type { RoundFacts } from '../../shared/verdict.ts'
 import { PartitionState, Stage } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 import { readDocument, runDocument } from './documents.ts'
 import { recordLoss, stillAtWork } from './losses.ts'
-import { chunksOf } from './rounds.ts'
+import { begunResplits, resplitsOf } from './resplits.ts'
+import { loadRound } from './rounds.ts'
 
 export async function gatherFacts(world: World, run: RunRecord): Promise<RoundFacts> {
-  const record = await world.records.get(recordKeys.round(run.runId, run.round))
-  const worked = record === undefined ? 0 : fromItem<RoundRecord>(record).partitions
+  const { runId, round } = run
+  const record = (await loadRound(world, runId, round)) ?? { runId, round, partitions: 0 }
   const document = await runDocument(world, run)
   const stage = stageOf(run)
   return {
     run,
     document,
-    assignments: await assignmentsOf(world, run.runId, run.round, worked),
+    assignments: await assignmentsOf(world, record),
     ...(await plannedOf(world, run, document)),
+    resplits: await resplitsOf(world, run),
+    ...(await begunResplits(world, runId, round + 1)),
     partitions: await partitionsOf(world, run),
     ...(stage === Stage.work ? {} : { tasks: await partitionsOf(world, run, stage) }),
     stateBucket: world.config.buckets.state,
@@ -55,7 +58,9 @@ export async function plannedOf(
   { runId }: Pick<RunRecord, 'runId'>,
   { layout, partitions }: RunDocument,
 ): Promise<{ planned?: Map<number, Assignment> }> {
-  return layout.space === 'objects' ? { planned: await assignmentsOf(world, runId, 1, partitions) } : {}
+  return layout.space === 'objects'
+    ? { planned: await assignmentsOf(world, { runId, round: 1, partitions }) }
+    : {}
 }
 
 /** The record of every partition, or of every task of another stage, in order. */
@@ -87,29 +92,34 @@ export async function tasksBeside(world: Pick<World, 'records'>, run: RunRecord)
   return [...split, ...(await partitionsOf(world, run, Stage.merge))]
 }
 
+type AnyRound = Pick<RoundRecord, 'runId' | 'round' | 'partitions' | 'chunks'>
+
+/** What a round told its tasks, by task. Errors: those of reading. */
 export async function assignmentsOf(
   world: Pick<World, 'objects' | 'config'>,
-  runId: string,
-  round: number,
-  partitions: number,
+  round: AnyRound,
 ): Promise<Map<number, Assignment>> {
-  const found = new Map<number, Assignment>()
-  for (let page = 0; page * partitionsPerPage < partitions; page++) {
-    const ref = { bucket: world.config.buckets.state, key: stateKeys.assignments(runId, round, page) }
-    const { assignments } = await readDocument<AssignmentPage>(world.objects, ref)
-    for (const assignment of assignments) found.set(assignment.partition, assignment)
-  }
-  return found
+  const chunks = await chunkedAssignments(world, round)
+  return new Map(chunks.flat().map(assignment => [assignment.partition, assignment]))
 }
 
-export function* pagesOf(round: number, assignments: readonly Assignment[]): Generator<AssignmentPage> {
-  for (let first = 0; first < assignments.length; first += partitionsPerPage) {
-    yield {
-      round,
-      page: first / partitionsPerPage,
-      assignments: assignments.slice(first, first + partitionsPerPage),
+/** By array, and in it by index. */
+async function chunkedAssignments(
+  world: Pick<World, 'objects' | 'config'>,
+  round: AnyRound,
+): Promise<Assignment[][]> {
+  const found: Assignment[][] = []
+  for (const [number, chunk] of chunksOf(round).entries()) {
+    const { first, count } = pagesOfChunk(number, chunk)
+    const own: Assignment[] = []
+    for (let page = first; page < first + count; page++) {
+      const key = stateKeys.assignments(round.runId, round.round, page)
+      const ref = { bucket: world.config.buckets.state, key }
+      own.push(...(await readDocument<AssignmentPage>(world.objects, ref)).assignments)
     }
+    found.push(own)
   }
+  return found
 }
 
 /**
@@ -119,17 +129,17 @@ export function* pagesOf(round: number, assignments: readonly Assignment[]): Gen
  */
 export async function fillLosses(world: World, run: RunRecord, record: RoundRecord): Promise<boolean> {
   const { runId, round } = record
-  const worked = await assignmentsOf(world, runId, round, record.partitions)
-  const order = [...worked.keys()]
+  const worked = await chunkedAssignments(world, record)
   const tasks = await partitionsOf(world, run, stageOf(record))
   const known = new Map(tasks.map(task => [task.partition, task]))
+  const order = worked.flat().map(({ partition }) => partition)
   const silent = new Set(order.filter(partition => isSilent(known.get(partition), round)))
   if (silent.size === 0) return true
   const holders = [...silent].map(partition => known.get(partition)?.jobId)
   if (await stillAtWork(world, record, holders)) return false
-  for (let chunk = 0; chunk < chunksOf(record.partitions); chunk++) {
+  for (const [chunk, assignments] of worked.entries()) {
     for await (const child of failedChildren(world, record[`job${chunk}`])) {
-      const partition = order[chunk * childrenPerArrayMax + child.index]
+      const partition = assignments[child.index]?.partition
       if (partition === undefined || !silent.delete(partition)) continue
       await recordLoss(world, { runId, partition, round }, child)
     }

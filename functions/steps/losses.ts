@@ -1,4 +1,6 @@
 /** What Batch knows of partitions that could not say a last word themselves. */
+
+import { chunksOf } from '../../shared/chunks.ts'
 import { isoTime } from '../../shared/clock.ts'
 import type { AssignmentPage } from '../../shared/documents.ts'
 import { placeOf, stateKeys } from '../../shared/documents.ts'
@@ -10,7 +12,6 @@ import type { Guard } from '../../shared/table.ts'
 import { PartitionState } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 import { readDocument } from './documents.ts'
-import { chunksOf } from './rounds.ts'
 
 const describedMax = 100
 
@@ -40,7 +41,7 @@ export async function stillAtWork(
   record: RoundRecord,
   holders: Iterable<string | undefined>,
 ): Promise<boolean> {
-  const recorded = Array.from({ length: chunksOf(record.partitions) }, (_, chunk) => record[`job${chunk}`])
+  const recorded = chunksOf(record).map((_, chunk) => record[`job${chunk}`])
   const known = [...recorded, ...holders].filter(id => id !== undefined)
   const jobIds = [...new Set(known.map(id => id.replace(/:\d+$/, '')))]
   for (let first = 0; first < jobIds.length; first += describedMax) {

@@ -1,13 +1,16 @@
 /** A person asks for another try of a run that ended: only what has not SUCCEEDED is worked again. */
+import { plannedRound } from '../../shared/chunks.ts'
 import { type Assignment, stageBase } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { can } from '../../shared/lifecycle.ts'
+import { PartitionPlan } from '../../shared/partition-plan.ts'
 import { type RunRecord, runIndexes } from '../../shared/records.ts'
 import { plannedTask, stageOf, taskCount } from '../../shared/stages.ts'
-import { PartitionState } from '../../shared/vocabulary.ts'
+import { PartitionState, Stage } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 import { runDocument } from './documents.ts'
-import { assignmentsOf, pagesOf, partitionsOf, plannedOf } from './gather.ts'
+import { assignmentsOf, partitionsOf, plannedOf } from './gather.ts'
+import { resplitsOf } from './resplits.ts'
 import { loadRound, loadRun, moveRun, openRound, publishRoundDue } from './rounds.ts'
 
 /** @returns the run, waiting for its new round. Errors: NOT_FOUND, NOT_ALLOWED with the reason. */
@@ -19,8 +22,8 @@ export async function retryRun(world: World, runId: string): Promise<RunRecord> 
   if (allowed !== true) throw new MillraceError('NOT_ALLOWED', allowed)
   const round = run.round + 1
   const now = world.clock.now()
-  const pages = pagesOf(round, await outstanding(world, run))
-  const stage = stageOf(await openRound(world, runId, pages, round, now, stageOf(run)))
+  const { pages, chunks } = plannedRound(round, await outstanding(world, run))
+  const stage = stageOf(await openRound(world, runId, pages, round, now, stageOf(run), chunks))
   const set = { round, stage, forgivenRound: run.round, ...openAgain(run) }
   const moved = await moveRun(world, run, 'retried', set)
   if (!moved)
@@ -39,10 +42,21 @@ async function outstanding(world: World, run: RunRecord): Promise<Assignment[]> 
       .map(({ partition }) => partition),
   )
   const record = await loadRound(world, run.runId, run.round)
-  const last = await assignmentsOf(world, run.runId, run.round, record?.partitions ?? 0)
+  const last = record ? await assignmentsOf(world, record) : new Map<number, Assignment>()
+  const plan = new PartitionPlan(document, await resplitsOf(world, run), planned)
   return Array.from({ length: taskCount(run, stage) }, (_, at) => stageBase[stage] + at)
     .filter(task => !done.has(task))
-    .map(task => last.get(task) ?? plannedTask(document, task, planned))
+    .map(
+      task =>
+        afresh(last.get(task)) ?? (stage === Stage.work ? plan.first(task) : plannedTask(document, task)),
+    )
+}
+
+/** As before any failure: with what the pipeline asks for. */
+function afresh(told: Assignment | undefined): Assignment | undefined {
+  if (told === undefined) return undefined
+  const { lane: _, careful: __, ...bare } = told
+  return bare
 }
 
 /** Back among the open runs, where reconcile looks. */

@@ -1,12 +1,13 @@
 /** What several doorways do with runs and rounds. */
 
+import { chunksOf } from '../../shared/chunks.ts'
 import { isoTime } from '../../shared/clock.ts'
 import type { AssignmentPage } from '../../shared/documents.ts'
 import { stateKeys } from '../../shared/documents.ts'
 import { after, allows, type RunHappening, roundTable, runTable } from '../../shared/lifecycle.ts'
 import {
-  childrenPerArrayMax,
   fromItem,
+  type RoundChunk,
   type RoundRecord,
   type RunRecord,
   recordKeys,
@@ -32,7 +33,7 @@ export async function loadRound(
 }
 
 /**
- * Writes a round's assignments and its record; the first write wins, so doing it again changes nothing. Pages that
+ * Writes a round's assignments and its record (`chunks`: where its arrays are not as arithmetic makes them); the first write wins, so doing it again changes nothing. Pages that
  * an earlier, interrupted try left behind stay as they are: a child whose assignment is not the one counted here
  * does its work or finds it done, and what is left over is in the next round.
  *
@@ -45,6 +46,7 @@ export async function openRound(
   round: number,
   dueAt: number,
   stage: Stage = Stage.work,
+  chunks?: RoundChunk[],
 ): Promise<RoundRecord> {
   let partitions = 0
   for await (const page of pages) {
@@ -53,15 +55,11 @@ export async function openRound(
     await writeOnce(world.objects, { bucket: world.config.buckets.state, key }, staged)
     partitions += page.assignments.length
   }
-  const record: RoundRecord = { runId, round, state: RoundState.WAITING, stage, partitions, dueAt }
+  const sizes = { partitions, ...(chunks === undefined ? {} : { chunks }) }
+  const record: RoundRecord = { runId, round, state: RoundState.WAITING, stage, ...sizes, dueAt }
   const key = recordKeys.round(runId, round)
   const outcome = await world.records.put(toItem(key, record), [{ state: { absent: true } }])
   return outcome.ok ? record : ((await loadRound(world, runId, round)) ?? record)
-}
-
-/** How many arrays (or plain jobs) a round of so many partitions takes. */
-export function chunksOf(partitions: number): number {
-  return Math.ceil(partitions / childrenPerArrayMax)
 }
 
 /** Moves a run along its table. @returns the run as it now is, or `undefined` where it does not move */
@@ -114,7 +112,7 @@ export async function endChunk(
 /** Ends a round all of whose jobs are terminal, and opens settle's door. Repeating it is harmless. */
 export async function closeRound(world: World, pipeline: string, record: RoundRecord): Promise<void> {
   const { runId, round, state } = record
-  const chunks = Array.from({ length: chunksOf(record.partitions) }, (_, chunk) => record[`end${chunk}`])
+  const chunks = chunksOf(record).map((_, chunk) => record[`end${chunk}`])
   const submitted = state === RoundState.RUNNING || state === RoundState.ENDED
   if (!submitted || chunks.some(end => end === undefined)) return
   const change = { set: { state: RoundState.ENDED } }

@@ -55,7 +55,7 @@ export async function openBatch(parts: {
     },
     baseEnvironment: inheritedEnvironment(),
     cwd: config.dataDir,
-    queues: [{ name: config.jobQueue, priority: 1 }],
+    queues: [config.jobQueue, config.jobQueueOnDemand].map(name => ({ name, priority: 1 })),
   })
   try {
     await registerWorker(server.url, config, delivery.wiring.workerRetry ?? retryDefault)

@@ -13,18 +13,11 @@ import { assertWell, codesOf, partitionOf, workedIn } from './endings.ts'
 import { linesOf, linesPipeline, play } from './settings.ts'
 
 const temporary = new MillraceError('TEMPORARY_FAILURE', 'the network hiccups')
-const oom = { exitCode: 137, reason: 'OutOfMemoryError: Container killed due to memory usage' }
 
 describe('a partition that failed', () => {
   const recoverable: [what: string, fate: Fate, code: FailureCode][] = [
     ['said so itself', { kind: 'throws', error: temporary }, 'TEMPORARY'],
     ['failed in the work', { kind: 'throws', error: new MillraceError('WORK_FAILED', 'x') }, 'APPLICATION'],
-    ['ran out of memory', { kind: 'dies', end: oom }, 'OUT_OF_MEMORY'],
-    [
-      'ran too long',
-      { kind: 'dies', end: { statusReason: 'Job attempt duration exceeded timeout' } },
-      'TIMED_OUT',
-    ],
     [
       'could not be started',
       {
@@ -123,11 +116,12 @@ describe('a partition that failed', () => {
       error: new MillraceError('WORK_FAILED', 'no such column'),
     }
     const { house, runId, run } = await play([always], { pipelines })
-    assert.deepEqual([run.state, run.round, run.failure?.code], [RunState.FAILED, 2, 'APPLICATION'])
+    assert.deepEqual([run.state, run.round, run.failure?.code], [RunState.FAILED, 3, 'APPLICATION'])
     assert.match(run.failure?.words ?? '', /partition 3: the work itself failed: no such column/)
     assert.match(run.failure?.remedy ?? '', /correct the pipeline/)
     assert.equal(house.ports.chat.messages.length, 1)
-    assert.deepEqual(await codesOf(house, runId, 3), ['APPLICATION', 'APPLICATION'])
+    // Twice as it may, and once more with care, to find the record that does it.
+    assert.deepEqual(await codesOf(house, runId, 3), ['APPLICATION', 'APPLICATION', 'APPLICATION'])
     await assertWell(house)
   })
 
@@ -181,7 +175,7 @@ describe('a partition that failed', () => {
       end: { statusReason: 'Host EC2 (instance i-0) terminated.' },
     }
     const { house, run } = await play([lost])
-    assert.deepEqual([run.state, run.round, run.failure?.code], [RunState.FAILED, 30, 'ROUNDS_EXHAUSTED'])
+    assert.deepEqual([run.state, run.round, run.failure?.code], [RunState.FAILED, 60, 'ROUNDS_EXHAUSTED'])
     await assertWell(house)
   })
 })

@@ -16,8 +16,8 @@ const writeOutput = ['s3:AbortMultipartUpload', 's3:DeleteObject', 's3:GetObject
 
 const unsorted: Record<string, string[]> = {
   PartitionRole: [...everyFunction, ...polled, ...onDrops, ...onState, 's3:ListBucket', ...wait],
-  SubmitRole: [...direct, ...readState, ...wait, ...askBatch, 'batch:SubmitJob'],
-  TrackRole: [...everyFunction, ...polled, ...readState],
+  SubmitRole: [...direct, ...readState, ...wait, ...askBatch, 'batch:SubmitJob', 'batch:TerminateJob'],
+  TrackRole: [...everyFunction, ...polled, ...readState, ...askBatch, 'batch:TerminateJob'],
   SettleRole: [
     ...direct,
     ...wait,
@@ -29,7 +29,7 @@ const unsorted: Record<string, string[]> = {
     ...onOutput,
   ],
   NotifyRole: [...direct, ...readState, 'secretsmanager:GetSecretValue'],
-  ReconcileRole: [...direct, ...askBatch],
+  ReconcileRole: [...direct, ...askBatch, 'batch:TerminateJob'],
   SchedulerRole: ['events:PutEvents'],
   ReconcileScheduleRole: ['lambda:InvokeFunction'],
   InstanceRole: [],

@@ -102,6 +102,7 @@ describe('the template', () => {
       'OutputBucket',
       'Bus',
       'JobQueue',
+      'JobQueueOnDemand',
       'JobDefinition',
     ]) {
       assert.ok(template.Outputs[output]?.Value, output)
@@ -393,8 +394,10 @@ describe('Batch', () => {
   })
 
   it('cancels what can never be placed, and so no run waits for ever', () => {
-    const limits = resource(template, 'JobQueue', 'AWS::Batch::JobQueue').JobStateTimeLimitActions as Node[]
-    assert.equal(limits.length, 3)
+    const queues = ofType(template, 'AWS::Batch::JobQueue').map(([, { Properties }]) => Properties)
+    assert.equal(queues.length, 2)
+    const limits = queues.flatMap(({ JobStateTimeLimitActions }) => JobStateTimeLimitActions as Node[])
+    assert.equal(limits.length, 6)
     for (const { MaxTimeSeconds } of limits)
       assert.ok(Number(MaxTimeSeconds) >= 600 && Number(MaxTimeSeconds) <= 86400)
     for (const { Reason } of limits) {
@@ -427,7 +430,11 @@ describe('Batch', () => {
 })
 
 describe('the rules', () => {
-  const jobQueueArn = 'arn:aws:batch:us-east-1:123456789012:job-queue/millrace-dev-spot'
+  const queueArn = 'arn:aws:batch:us-east-1:123456789012:job-queue/millrace-dev'
+  const jobQueueArns: Record<string, string> = {
+    JobQueue: `${queueArn}-spot`,
+    OnDemandJobQueue: `${queueArn}-on-demand`,
+  }
 
   /** Which functions hear of a recorded event; the queues are followed to who works them. */
   async function heardBy(event: string, bus: 'default' | 'own'): Promise<string[]> {
@@ -446,7 +453,8 @@ describe('the rules', () => {
     return JSON.parse(
       JSON.stringify(pattern, (_, value) => {
         if (at(value, 'Ref') === 'DropsBucket') return 'millrace-drops'
-        return at(value, 'Fn::GetAtt') && idOf(value) === 'JobQueue' ? jobQueueArn : value
+        const known = at(value, 'Fn::GetAtt') ? jobQueueArns[idOf(value)] : undefined
+        return known ?? value
       }),
     )
   }

@@ -25,7 +25,12 @@ function faultsOf(act: () => unknown): MillraceError {
 describe('a pipeline', () => {
   test('needs but name, source, work and output: the rest has defaults', () => {
     const pipeline = parsePipeline(least, 'orders.ts')
-    assert.deepEqual(pipeline.retry, { attempts: 3, backoffSeconds: 30 })
+    assert.deepEqual(pipeline.retry, {
+      attempts: 3,
+      backoffSeconds: 30,
+      reclaimsOnSpot: 5,
+      breakerPartitions: 25,
+    })
     assert.deepEqual(pipeline.job, { vcpus: 1, memoryMiB: 2048, timeoutMinutes: 60 })
     assert.deepEqual(pipeline.tolerate, { rejectedRecords: 0 })
     assert.deepEqual(pipeline.notify.on, [Occasion.FAILED, Occasion.REFUSED, Occasion.RECOVERED])

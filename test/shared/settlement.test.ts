@@ -3,7 +3,8 @@ import { describe, test } from 'node:test'
 import type { Assignment } from '../../shared/documents.ts'
 import type { FailureCode } from '../../shared/failure.ts'
 import { type PartitionRecord, roundsMax } from '../../shared/records.ts'
-import { type RoundFacts, settleRound, type Verdict } from '../../shared/settlement.ts'
+import { settleRound } from '../../shared/settlement.ts'
+import type { RoundFacts, Verdict } from '../../shared/verdict.ts'
 import { documentOf, failed, pipelineOf, runOf, succeeded, time } from './given.ts'
 
 const done = [succeeded(0, [10, 110]), succeeded(1, [110, 210]), succeeded(2, [210, 310])]

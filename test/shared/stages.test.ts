@@ -2,13 +2,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type RunDocument, stageBase } from '../../shared/documents.ts'
+import { PartitionPlan } from '../../shared/partition-plan.ts'
 import { isRefusal } from '../../shared/plan/refusal.ts'
 import { planPieces, splitRound, splitsFirst } from '../../shared/plan/split.ts'
 import { partitionsMax, planRun } from '../../shared/plan.ts'
 import type { PartitionRecord } from '../../shared/records.ts'
-import { type RoundFacts, settleRound } from '../../shared/settlement.ts'
+import { settleRound } from '../../shared/settlement.ts'
 import { taskName } from '../../shared/stages.ts'
 import { miscuts } from '../../shared/tiling.ts'
+import type { RoundFacts } from '../../shared/verdict.ts'
 import { Stage } from '../../shared/vocabulary.ts'
 import { documentOf, failed, failureOf, pipelineOf, runOf, succeeded, time } from './given.ts'
 
@@ -119,9 +121,10 @@ describe('a round of the work stage', () => {
 
   test('blames by what the partitions were told, where no arithmetic cuts them', () => {
     const starts = [10, 30, 200, 310]
-    const planned = (at: number) => ({ partition: at, start: starts[at] ?? 0, end: starts[at + 1] ?? 0 })
+    const told = (at: number) => ({ partition: at, start: starts[at] ?? 0, end: starts[at + 1] ?? 0 })
+    const planned = new Map([0, 1, 2].map(at => [at, told(at)]))
     const ranges = [succeeded(0, [10, 30]), succeeded(1, [30, 204]), succeeded(2, [207, 310])]
-    const [miscut] = miscuts(documentOf(3), ranges, false, planned)
+    const [miscut] = miscuts(documentOf(3), ranges, false, new PartitionPlan(documentOf(3), [], planned))
     assert.deepEqual(miscut?.assignment, { partition: 2, start: 200, end: 310, exactStart: 204 })
   })
 })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { stateKeys } from '../../shared/documents.ts'
 import { createMemoryObjects } from '../../shared/memory/objects.ts'
 import { createMemoryRecords } from '../../shared/memory/records.ts'
+import { PartitionPlan } from '../../shared/partition-plan.ts'
 import { parsePipeline } from '../../shared/pipeline.ts'
 import {
   objectKeys,
@@ -102,8 +103,8 @@ export async function workedAll(given: Given): Promise<PartitionRecord[]> {
     assert.ok(partition)
     partitions.push(partition)
   }
-  const planned = (at: number) => given.assignments[at] ?? assert.fail()
-  assert.deepEqual(miscuts(given.run, partitions, false, planned), [])
+  const planned = new Map(given.assignments.entries())
+  assert.deepEqual(miscuts(given.run, partitions, false, new PartitionPlan(given.run, [], planned)), [])
   return partitions
 }
 

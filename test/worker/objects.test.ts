@@ -14,6 +14,7 @@ import { csvFields } from '../../shared/csv-fields.ts'
 import type { Assignment, RunDocument } from '../../shared/documents.ts'
 import { isError } from '../../shared/errors.ts'
 import { createMemoryObjects } from '../../shared/memory/objects.ts'
+import { PartitionPlan } from '../../shared/partition-plan.ts'
 import { type PipelineInput, parsePipeline } from '../../shared/pipeline.ts'
 import {
   objectKeys,
@@ -138,8 +139,8 @@ async function readAll(dir: string, run: Given) {
     const reports = [...reads]
       .toSorted(([a], [b]) => a - b)
       .map(([partition, { range }]) => record(partition, range))
-    const planned = (at: number): Assignment => run.assignments[at] ?? assert.fail()
-    todo = miscuts(run.run, reports, rounds > 3, planned).map(({ assignment }) => assignment)
+    const plan = new PartitionPlan(run.run, [], new Map(run.assignments.entries()))
+    todo = miscuts(run.run, reports, rounds > 3, plan).map(({ assignment }) => assignment)
   }
   const inOrder = [...reads].toSorted(([a], [b]) => a - b).map(([, read]) => read)
   return {
