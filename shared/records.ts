@@ -49,6 +49,10 @@ export interface RunRecord {
   stopping?: { code: string; words: string; remedy: string }
   /** Failures up to this round no longer count: a person has retried the run since. */
   forgivenRound?: number
+  /** How often its rejected records were dropped anew; raised before they are, so that no two people do. */
+  replays?: number
+  /** What those drops are. */
+  replayedBy?: { replay: number; key: string; runId: string }[]
   /** When a person was told of FAILED or REFUSED. */
   alertedAt?: string
   /** Epoch ms: a notify is telling people of this state, and will have done so well before a minute is over. */
