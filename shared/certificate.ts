@@ -17,6 +17,8 @@ export interface CertifiedPartition {
   attempt: number
   recordsRead: number
   recordsRejected: number
+  /** Of those: that broke the work itself, so that reading alone does not find them. */
+  rejectedByWork?: number
   recordsWritten: number
   outputs: OutputObject[]
   rejectsKey?: string

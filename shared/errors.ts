@@ -18,6 +18,8 @@ export const errorCodes = {
   COUNT_MISMATCH: { retryable: false },
   /** The user's SQL does not run. */
   WORK_FAILED: { retryable: false },
+  /** The process that ran the user's SQL has died; the message says how, and what it said last. */
+  WORK_DIED: { retryable: false },
   /** DuckDB reached its memory limit and could not spill. */
   OUT_OF_MEMORY: { retryable: true },
   /** The service asked us to slow down. */
@@ -46,6 +48,8 @@ export interface ErrorDetails {
   retryAfterMs?: number
   /** A BAD_INPUT that concerns the object as a whole: the code with which its run is REFUSED. */
   refusal?: string
+  /** Another try would end the same way: it is the work or the data, and no chance. */
+  final?: true
   faults?: { path: string; fault: string; remedy: string }[]
   cause?: unknown
 }
@@ -56,6 +60,7 @@ export class MillraceError extends Error {
   readonly remedy: string | undefined
   readonly retryAfterMs: number | undefined
   readonly refusal: string | undefined
+  readonly final: boolean
   readonly faults: { path: string; fault: string; remedy: string }[]
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
@@ -65,6 +70,7 @@ export class MillraceError extends Error {
     this.remedy = details.remedy
     this.retryAfterMs = details.retryAfterMs
     this.refusal = details.refusal
+    this.final = details.final ?? false
     this.faults = details.faults ?? []
   }
 

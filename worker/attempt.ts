@@ -11,11 +11,10 @@ import { isError, MillraceError } from '../shared/errors.ts'
 import type { Objects } from '../shared/ports.ts'
 import type { OutputObject, Report, SourceRange } from '../shared/records.ts'
 import type { Stage } from '../shared/vocabulary.ts'
-import { Table } from './duckdb/load.ts'
 import type { Session, SessionOptions } from './duckdb/session.ts'
+import { working } from './duckdb/working.ts'
 import type { WrittenFile } from './duckdb/write.ts'
 import type { WorkerLog } from './log.ts'
-import { findRecords } from './read/find.ts'
 import { formatOf } from './read/format.ts'
 import { isGuessed, provenStart, readPartition } from './read/partition.ts'
 import { placedFormat } from './read/place.ts'
@@ -67,9 +66,11 @@ async function workFrom(attempt: Attempt, source: PartitionSource): Promise<Repo
   const rejects = new Rejects(attempt.scratch.rejects, source.assignment.partition, source.run)
   try {
     const { range, lines } = await reading(attempt, source, spool, rejects)
-    const files = spool.records === 0 || rejects.tooMany ? [] : await working(attempt, source, spool, rejects)
+    const guessed = isGuessed(source)
+    const isWork = spool.records > 0 && !rejects.tooMany
+    const files = isWork ? await working(attempt, source, spool, rejects, guessed) : []
     const recordsRead = spool.records + rejects.recordsCut
-    return await finish(attempt, { files, rejects, recordsRead, range, lines, guessed: isGuessed(source) })
+    return await finish(attempt, { files, rejects, recordsRead, range, lines, guessed })
   } finally {
     spool.close()
   }
@@ -99,6 +100,7 @@ export async function finish(attempt: Attempt, worked: Worked): Promise<Report> 
     ...(range ? { range } : {}),
     ...counts,
     ...(lines === undefined ? {} : { lines }),
+    ...(rejects.byWork === 0 ? {} : { rejectedByWork: rejects.byWork }),
     ...(rejectsKey ? { rejectsKey } : {}),
   }
 }
@@ -119,53 +121,6 @@ async function reading(attempt: Attempt, source: PartitionSource, spool: Spool, 
   }
 }
 
-async function working(
-  attempt: Attempt,
-  source: PartitionSource,
-  spool: Spool,
-  rejects: Rejects,
-): Promise<WrittenFile[]> {
-  const { run, scratch, signal, log } = attempt
-  const began = attempt.elapsedMs()
-  const session = await attempt.openSession({ scratch, signal })
-  try {
-    const table = new Table(session, spool, source.format, run)
-    const misfits = await table.load()
-    if (misfits > 0) await rejectMisfits(source, table, spool, rejects, misfits)
-    const loadedMs = attempt.elapsedMs() - began
-    const tolerated = rejects.count <= run.pipeline.tolerate.rejectedRecords
-    // Loaded only now: DuckDB's library must not stand between the process's start and its claim.
-    const { writeOutput } = await import('./duckdb/write.ts')
-    const files = tolerated ? await writeOutput(session, run.pipeline, scratch) : []
-    log.info('worked', { misfits, files: files.length, loadedMs, ms: attempt.elapsedMs() - began })
-    return files
-  } finally {
-    session.close()
-  }
-}
-
-async function rejectMisfits(
-  source: PartitionSource,
-  table: Table,
-  spool: Spool,
-  rejects: Rejects,
-  count: number,
-): Promise<void> {
-  const misfits = await table.misfits(rejectsPerPartitionMax + 1)
-  if (misfits.length !== Math.min(count, rejectsPerPartitionMax + 1)) {
-    throw new MillraceError(
-      'COUNT_MISMATCH',
-      `${count} records do not fit, but ${misfits.length} are found again`,
-    )
-  }
-  const byOrdinal = new Map(misfits.map(misfit => [misfit.ordinal, misfit]))
-  await findRecords(source, spool.marks, [...byOrdinal.keys()], (ordinal, position, raw, line) => {
-    const misfit = byOrdinal.get(ordinal)
-    if (misfit) rejects.add(position, misfit.reason, raw, misfit.column, line)
-  })
-  rejects.flush()
-}
-
 /** Errors: BAD_INPUT where there are too many; behind a guess, nothing is kept of those. */
 async function keepRejects(
   attempt: Attempt,
@@ -174,17 +129,25 @@ async function keepRejects(
 ): Promise<string | undefined> {
   if (rejects.count === 0) return undefined
   const tolerated = attempt.run.pipeline.tolerate.rejectedRecords
-  const tooMany = rejects.tooMany || rejects.count > tolerated
+  const tooMany = rejects.tooMany || rejects.count > tolerated || rejects.unfinished !== undefined
   const key = tooMany && guessed ? '(not kept)' : await writeRejects(attempt, rejects)
   if (!tooMany) return key
   const many = rejects.tooMany ? `more than ${rejectsPerPartitionMax}` : `${rejects.count}`
-  const { byteOffset, column, reason, key: object } = rejects.first ?? {}
-  const where = `${attempt.run.objects ? `in ${object}, ` : ''}at byte ${byteOffset}${column === undefined ? '' : `, in ${column}`}`
+  const more = rejects.unfinished === undefined ? '' : ` (${rejects.unfinished})`
   throw new MillraceError(
     'BAD_INPUT',
-    `${many} records rejected, ${tolerated} tolerated. The first, ${where}: ${reason}`,
-    { remedy: `All are kept in ${key}.` },
+    `${many} records rejected${more}, ${tolerated} tolerated. The first, ${whereOf(attempt, rejects)}`,
+    { remedy: `All are kept in ${key}.${rejects.byWork === 0 ? '' : ` ${remedyOfWork}`}` },
   )
+}
+
+const remedyOfWork = 'Let the SQL take them (TRY_CAST), or raise tolerate.rejectedRecords.'
+
+function whereOf({ run }: Attempt, { first, byWork }: Rejects): string {
+  const { key, byteOffset, line, column, reason } = first ?? {}
+  const object = run.objects ? `in ${key}, ` : ''
+  const counted = line === undefined || byWork === 0 ? '' : `, line ${line} of its partition`
+  return `${object}at byte ${byteOffset}${counted}${column === undefined ? '' : `, in ${column}`}: ${reason}`
 }
 
 async function writeRejects({ objects, buckets, run, assignment, fence }: Attempt, rejects: Rejects) {

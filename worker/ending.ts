@@ -10,6 +10,8 @@ export interface Ending {
   refusal?: string
   /** With `refusal`; else it ends the reason. */
   remedy?: string
+  /** See `ErrorDetails.final`. */
+  final?: true
 }
 
 /** Long enough for DuckDB's message with the place in the SQL. */
@@ -32,7 +34,8 @@ export function endingOf(error: unknown): Ending {
   const code = error instanceof MillraceError ? (failures[error.code] ?? 'APPLICATION') : 'APPLICATION'
   const exitCode = exits[code] ?? exitCodes.failed
   if (!(error instanceof MillraceError) || error.refusal === undefined) {
-    return { code, exitCode, reason: reasonOf(error) }
+    const final = error instanceof MillraceError && error.final
+    return { code, exitCode, reason: reasonOf(error), ...(final ? { final } : {}) }
   }
   const { refusal, remedy, message } = error
   const reason = message.slice(0, reasonCharactersMax)

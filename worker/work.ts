@@ -136,11 +136,12 @@ async function stopped(life: Life, outputs: OutputObject[]): Promise<number> {
 }
 
 async function failed(life: Life, held: Held, fence: number, error: unknown): Promise<number> {
-  const { code, reason, exitCode, refusal, remedy } = endingOf(error)
+  const { code, reason, exitCode, refusal, remedy, final } = endingOf(error)
   const { round, jobId } = life.child
   const at = isoTime(life.ports.clock.now())
   const refused = refusal === undefined ? {} : { refusal, ...(remedy === undefined ? {} : { remedy }) }
-  const said = { code, fingerprint: fingerprint(code, reason), reason, ...refused }
+  const hopeless = final ? { final } : {}
+  const said = { code, fingerprint: fingerprint(code, reason), reason, ...refused, ...hopeless }
   const failure = { round, fence, ...said, exitCode, jobId, at }
   life.log.error('failed', { code, reason, exitCode, error: described(error) })
   const finished = await finishing(life, () => fail(held, failure))

@@ -75,7 +75,8 @@ function verifySums(certificate: Certificate, { totals }: Pick<RunRecord, 'total
 }
 
 function verifyPartition(certified: CertifiedPartition, onFault: OnFault): void {
-  const { partition, range, recordsRead, recordsRejected, recordsWritten, outputs } = certified
+  const { partition, range, recordsRead, recordsRejected, rejectedByWork = 0 } = certified
+  const { recordsWritten, outputs } = certified
   const where = `partition ${partition}`
   const written = recordsOf(outputs)
   if (written !== recordsWritten) {
@@ -83,6 +84,13 @@ function verifyPartition(certified: CertifiedPartition, onFault: OnFault): void 
   }
   if (recordsRejected > recordsRead) {
     onFault('SUMS_DIFFER', where, `it rejected ${recordsRejected} records of ${recordsRead}`)
+  }
+  if (rejectedByWork > recordsRejected) {
+    onFault(
+      'SUMS_DIFFER',
+      where,
+      `its work rejected ${rejectedByWork} records of ${recordsRejected} rejected`,
+    )
   }
   if (range === null && recordsRead > 0) {
     onFault('SUMS_DIFFER', where, `it has no range, and yet ${recordsRead} records`)

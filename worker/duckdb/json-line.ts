@@ -1,19 +1,8 @@
 /** A row of a result as one line of JSON: numbers digit for digit, times in ISO 8601, what is nested kept. Pure. */
-import {
-  DuckDBArrayType,
-  DuckDBListType,
-  DuckDBMapType,
-  DuckDBStructType,
-  type DuckDBType,
-  DuckDBTypeId,
-} from '@duckdb/node-api'
+import { DuckDBTypeId } from '@duckdb/node-api'
 import { isStrictJson } from './exact.ts'
 import { literal, name } from './text.ts'
-
-export interface ResultColumn {
-  title: string
-  type: DuckDBType
-}
+import type { ResultColumn, ResultType } from './type.ts'
 
 const plainTypes = new Set<DuckDBTypeId>([
   DuckDBTypeId.BOOLEAN,
@@ -42,7 +31,7 @@ export function jsonLine(columns: readonly ResultColumn[]): string {
 }
 
 /** SQL of one value's JSON text, likewise; NULL where the value is. `value`: SQL. */
-export function jsonText(value: string, type: DuckDBType): string {
+export function jsonText(value: string, type: ResultType): string {
   return jsonOf(value, type, 0)
 }
 
@@ -55,15 +44,15 @@ function objectOf(members: [key: string, value: string][]): string {
 }
 
 /** SQL of a value's JSON text; NULL where the value is. */
-function jsonOf(value: string, type: DuckDBType, depth: number): string {
+function jsonOf(value: string, type: ResultType, depth: number): string {
   const text = `CAST(${value} AS VARCHAR)`
-  if (plainTypes.has(type.typeId)) return text
+  if (plainTypes.has(type.id)) return text
   // Without the digit that JSON wants before the point: .50
-  if (type.typeId === DuckDBTypeId.DECIMAL) return `regexp_replace(${text}, '^(-?)[.]', '\\10.')`
-  if (type.typeId === DuckDBTypeId.DOUBLE || type.typeId === DuckDBTypeId.FLOAT) {
+  if (type.id === DuckDBTypeId.DECIMAL) return `regexp_replace(${text}, '^(-?)[.]', '\\10.')`
+  if (type.id === DuckDBTypeId.DOUBLE || type.id === DuckDBTypeId.FLOAT) {
     return `CASE WHEN isfinite(${value}) THEN ${text} ELSE '"' || ${text} || '"' END`
   }
-  if (timestampTypes.has(type.typeId)) return stringOf(isoTimestamp(text))
+  if (timestampTypes.has(type.id)) return stringOf(isoTimestamp(text))
   if (type.alias === 'JSON') return strictJson(value, text)
   return nestedOf(value, type, depth) ?? stringOf(text)
 }
@@ -75,26 +64,23 @@ function strictJson(value: string, text: string): string {
   return `CASE WHEN ${value} IS NULL THEN NULL WHEN ${isStrictJson(text)} THEN translate(${text}, chr(10) || chr(13), '  ') ELSE error(${noJson}) END`
 }
 
-function nestedOf(value: string, type: DuckDBType, depth: number): string | undefined {
+function nestedOf(value: string, { id, element, entries }: ResultType, depth: number): string | undefined {
   const each = `each${depth}`
-  if (type instanceof DuckDBListType || type instanceof DuckDBArrayType) {
-    return `'[' || ${joined(value, each, elementOf(each, type.valueType, depth))} || ']'`
-  }
-  if (type instanceof DuckDBMapType) {
+  if (element && id === DuckDBTypeId.MAP) {
     const key = stringOf(`CAST(struct_extract(${each}, 'key') AS VARCHAR)`)
-    const entry = `${key} || ':' || ${elementOf(`struct_extract(${each}, 'value')`, type.valueType, depth)}`
+    const entry = `${key} || ':' || ${elementOf(`struct_extract(${each}, 'value')`, element, depth)}`
     return `'{' || ${joined(`map_entries(${value})`, each, entry)} || '}'`
   }
-  if (!(type instanceof DuckDBStructType) || type.entryNames.includes('')) return undefined
-  const members = type.entryNames.map((key, at): [string, string] => {
-    const member = `struct_extract(${value}, ${literal(key)})`
-    const memberType = type.entryTypes[at]
-    return [key, memberType === undefined ? 'NULL' : jsonOf(member, memberType, depth)]
-  })
+  if (element) return `'[' || ${joined(value, each, elementOf(each, element, depth))} || ']'`
+  if (entries === undefined || entries.some(([title]) => title === '')) return undefined
+  const members = entries.map(([title, type]): [string, string] => [
+    title,
+    jsonOf(`struct_extract(${value}, ${literal(title)})`, type, depth),
+  ])
   return `CASE WHEN ${value} IS NOT NULL THEN ${objectOf(members)} END`
 }
 
-function elementOf(value: string, type: DuckDBType, depth: number): string {
+function elementOf(value: string, type: ResultType, depth: number): string {
   return `coalesce(${jsonOf(value, type, depth + 1)}, 'null')`
 }
 

@@ -5,6 +5,7 @@ import type { RecordFormat } from '../read/format.ts'
 import type { Spool } from '../read/spool.ts'
 import { type Planned, plannedColumns } from './columns.ts'
 import { castOf, isExact, misfitWords } from './exact.ts'
+import { type InputRows, inputOf } from './input.ts'
 import { type LineMatch, lineMatchOf } from './lines.ts'
 import type { Session } from './session.ts'
 import { literal, name } from './text.ts'
@@ -28,6 +29,7 @@ export class Table {
   readonly #columns: Planned[]
   /** Where a pattern takes lines apart. */
   readonly #match: LineMatch | undefined
+  #misfits = 0
 
   constructor(
     session: Session,
@@ -56,10 +58,16 @@ export class Table {
     const sql = `SELECT count(*), count(*) FILTER (WHERE ${badColumn}) FROM loaded`
     const [[seen, misfits] = []] = await this.#session.rows(sql)
     this.#reconcile(Number(seen))
+    this.#misfits = Number(misfits)
+    await this.#session.run(inputOf(this.rows))
+    return this.#misfits
+  }
+
+  /** What the view `input` is made of. */
+  get rows(): InputRows {
     const titles = this.#columns.map(({ name: title }) => name(title)).join(', ')
-    const where = misfits === 0n ? '' : ` WHERE NOT ${badColumn}`
-    await this.#session.run(`CREATE VIEW input AS SELECT ${titles} FROM loaded${where}`)
-    return Number(misfits)
+    const where = this.#misfits === 0 ? {} : { where: `NOT ${badColumn}` }
+    return { table: 'loaded', titles, count: this.#spool.records, ...where }
   }
 
   /** Which records do not fit, and the first column that is why; at most `countMax`, in order. */

@@ -1,8 +1,9 @@
 /** One DuckDB in memory, shut in: it reads and writes our scratch folder and nothing else. */
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { type DuckDBConnection, DuckDBInstance, type StatementType } from '@duckdb/node-api'
 import { type ErrorCode, MillraceError } from '../../shared/errors.ts'
 import type { Scratch } from '../scratch.ts'
 import { literal } from './text.ts'
+import { type ResultColumn, resultType } from './type.ts'
 
 /**
  * What DuckDB may count as its own, of a job's `memoryMiB`: a share, and never what the rest of the process needs.
@@ -18,7 +19,10 @@ export interface Session {
   /** Errors: `code` (default WORK_FAILED), OUT_OF_MEMORY, STOPPED; DuckDB's own words in the message. */
   run(sql: string, code?: ErrorCode): Promise<void>
   rows(sql: string, code?: ErrorCode): Promise<unknown[][]>
-  connection: DuckDBConnection
+  /** Of what `sql` would give. Errors: likewise. */
+  columns(sql: string): Promise<ResultColumn[]>
+  /** Errors: likewise; also where `sql` is not one statement. */
+  statementType(sql: string): Promise<StatementType>
   close(): void
 }
 
@@ -27,10 +31,13 @@ export interface SessionOptions {
   memoryMiB: number
   vcpus: number
   signal?: AbortSignal | undefined
+  /** A file that outlives the session; absent: in memory. */
+  database?: string
 }
 
-export async function openSession({ scratch, memoryMiB, vcpus, signal }: SessionOptions): Promise<Session> {
-  const instance = await DuckDBInstance.create(':memory:', {
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const { scratch, memoryMiB, vcpus, signal, database = ':memory:' } = options
+  const instance = await DuckDBInstance.create(database, {
     threads: String(vcpus),
     memory_limit: `${memoryLimitMiB(memoryMiB)}MiB`,
     temp_directory: scratch.spill,
@@ -42,21 +49,37 @@ export async function openSession({ scratch, memoryMiB, vcpus, signal }: Session
   await connection.run(`SET allowed_directories = [${literal(`${scratch.dir}/`)}]`)
   await connection.run('SET enable_external_access = false')
   await connection.run("SET TimeZone = 'UTC'")
+  await connection.run('SET lock_configuration = true')
   const interrupt = (): void => connection.interrupt()
   signal?.addEventListener('abort', interrupt)
   const guarded = <Result>(work: () => Promise<Result>, code: ErrorCode): Promise<Result> =>
     attempt(work, code, signal)
   return {
-    connection,
     run: (sql, code = 'WORK_FAILED') => guarded(async () => void (await connection.run(sql)), code),
     rows: (sql, code = 'WORK_FAILED') =>
       guarded(async () => (await connection.runAndReadAll(sql)).getRows(), code),
+    columns: sql => guarded(() => columnsOf(connection, sql), 'WORK_FAILED'),
+    statementType: sql => guarded(() => statementTypeOf(connection, sql), 'WORK_FAILED'),
     close: () => {
       signal?.removeEventListener('abort', interrupt)
       connection.closeSync()
       instance.closeSync()
     },
   }
+}
+
+async function columnsOf(connection: DuckDBConnection, sql: string): Promise<ResultColumn[]> {
+  const result = await connection.prepare(sql)
+  return Array.from({ length: result.columnCount }, (_, at) => ({
+    title: result.columnName(at),
+    type: resultType(result.columnType(at)),
+  }))
+}
+
+async function statementTypeOf(connection: DuckDBConnection, sql: string): Promise<StatementType> {
+  const statements = await connection.extractStatements(sql)
+  if (statements.count !== 1) throw new Error(`it has ${statements.count} statements`)
+  return (await statements.prepare(0)).statementType
 }
 
 export function memoryLimitMiB(memoryMiB: number): number {

@@ -1,21 +1,24 @@
 /** The user's SELECT over `input`, as files of the output's format. */
 import { createReadStream } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { DuckDBTypeId, StatementType } from '@duckdb/node-api'
 import { outputKeys } from '../../shared/documents.ts'
-import { MillraceError } from '../../shared/errors.ts'
+import { isError, MillraceError } from '../../shared/errors.ts'
 import { sqlOf } from '../../shared/pipeline/work.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
 import { countRecords, writtenDialect } from '../count.ts'
 import { ownDialect } from '../read/own-dialect.ts'
 import type { Scratch } from '../scratch.ts'
-import { jsonLine, type ResultColumn } from './json-line.ts'
+import { jsonLine } from './json-line.ts'
 import type { Session } from './session.ts'
 import { literal, name } from './text.ts'
+import type { ResultColumn } from './type.ts'
 
 type Output = Pipeline['output']
 
+/** What is written for nothing: to see whether it can be. */
+const trialFolder = 'trial'
 const resultView = '__millrace_result'
 const lineColumn = '__millrace_line'
 /** Hive's word for NULL in a folder's name. */
@@ -28,36 +31,69 @@ export interface WrittenFile {
   records: number
 }
 
-/** Files without rows are left out. Errors: WORK_FAILED with DuckDB's words, COUNT_MISMATCH. */
-export async function writeOutput(
+/** The user's SELECT, checked, over whatever `input` is at the time. */
+export interface OutputWriter {
+  /** Files without rows are left out. Errors: WORK_FAILED with DuckDB's words, COUNT_MISMATCH. */
+  write(): Promise<WrittenFile[]>
+  /** All of the same work, and nothing left of it. Errors: likewise. */
+  tryOut(): Promise<void>
+}
+
+/** Errors: WORK_FAILED where the SQL is none that can run. */
+export async function outputWriter(
   session: Session,
   { work, output }: Pipeline,
   scratch: Scratch,
-): Promise<WrittenFile[]> {
+): Promise<OutputWriter> {
   const sql = sqlOf(work)
   await refuseOtherThanSelect(session, sql)
-  await session.run('SET lock_configuration = true')
   // As a view, the user's SQL may end in a semicolon and comments: there is nothing behind it to be swallowed.
-  await session.run(`CREATE TEMP VIEW ${resultView} AS ${sql}`)
-  const select = `SELECT ${selected(await resultColumns(session), output)} FROM ${resultView}`
-  const extension = outputKeys.extension(output)
-  const parted = output.partitionBy.length > 0
-  const target = parted ? scratch.out : join(scratch.out, `all.${extension}`)
-  const folders = parted
-    ? [
-        `PARTITION_BY (${output.partitionBy.map(name).join(', ')})`,
-        'OVERWRITE_OR_IGNORE',
-        `FILE_EXTENSION ${literal(extension)}`,
-      ]
-    : []
-  const options = [...copyOptions(output), ...folders].join(', ')
-  const [[copied] = []] = await session.rows(`COPY (${select}) TO ${literal(target)} (${options})`)
-  const files = await listFiles(session, scratch.out, output)
-  const records = files.reduce((sum, file) => sum + file.records, 0)
-  if (records !== Number(copied)) {
-    throw new MillraceError('COUNT_MISMATCH', `DuckDB wrote ${copied} rows, the files hold ${records}`)
+  const view = `CREATE OR REPLACE TEMP VIEW ${resultView} AS ${sql}`
+  await session.run(view)
+  const select = `SELECT ${selected(await session.columns(`FROM ${resultView}`), output)} FROM ${resultView}`
+  const copy = async (folder: string): Promise<number> => {
+    await rm(folder, { recursive: true, force: true })
+    await mkdir(folder)
+    await session.run(view)
+    const [[copied] = []] = await session.rows(copyInto(folder, select, output))
+    return Number(copied)
   }
-  return files.filter(file => file.records > 0)
+  return {
+    write: async () => {
+      const copied = await copy(scratch.out)
+      const files = await listFiles(session, scratch.out, output)
+      const records = files.reduce((sum, file) => sum + file.records, 0)
+      if (records !== copied) {
+        throw new MillraceError('COUNT_MISMATCH', `DuckDB wrote ${copied} rows, the files hold ${records}`)
+      }
+      return files.filter(file => file.records > 0)
+    },
+    tryOut: async () => {
+      const folder = join(scratch.dir, trialFolder)
+      await copy(folder)
+      await rm(folder, { recursive: true })
+    },
+  }
+}
+
+/** Likewise, at once. */
+export async function writeOutput(
+  session: Session,
+  pipeline: Pipeline,
+  scratch: Scratch,
+): Promise<WrittenFile[]> {
+  return (await outputWriter(session, pipeline, scratch)).write()
+}
+
+function copyInto(folder: string, select: string, output: Output): string {
+  const extension = outputKeys.extension(output)
+  const options = copyOptions(output)
+  if (output.partitionBy.length === 0) {
+    return `COPY (${select}) TO ${literal(join(folder, `all.${extension}`))} (${options.join(', ')})`
+  }
+  options.push(`PARTITION_BY (${output.partitionBy.map(name).join(', ')})`, 'OVERWRITE_OR_IGNORE')
+  options.push(`FILE_EXTENSION ${literal(extension)}`)
+  return `COPY (${select}) TO ${literal(folder)} (${options.join(', ')})`
 }
 
 /** Every option said. */
@@ -88,7 +124,7 @@ function selected(columns: readonly ResultColumn[], { format, partitionBy }: Out
 
 /** A text that reads like NULL's folder would share it, and one of the two would overwrite the other. */
 function folderValue({ title, type }: ResultColumn): string {
-  if (type.typeId !== DuckDBTypeId.VARCHAR && type.typeId !== DuckDBTypeId.ENUM) return name(title)
+  if (type.id !== DuckDBTypeId.VARCHAR && type.id !== DuckDBTypeId.ENUM) return name(title)
   const words = literal(`${title} holds the text ${hiveNull}, which names the folder of NULL`)
   return `CASE WHEN CAST(${name(title)} AS VARCHAR) = ${literal(hiveNull)} THEN error(${words}) ELSE ${name(title)} END AS ${name(title)}`
 }
@@ -101,23 +137,15 @@ const hugeOrQuoted = /"(?:[^"]|"")*"|'(?:[^']|'')*'|\bU?HUGEINT\b/g
  * have milliseconds, and DuckDB would cut what is finer.
  */
 function parquetValue({ title, type }: ResultColumn): string {
-  if (type.typeId === DuckDBTypeId.INTERVAL) {
+  if (type.id === DuckDBTypeId.INTERVAL) {
     const words = literal(
       `${title} holds an INTERVAL finer than the milliseconds of Parquet; make it a text or a number`,
     )
     return `CASE WHEN date_part('microsecond', ${name(title)}) % 1000 <> 0 THEN error(${words}) ELSE ${name(title)} END AS ${name(title)}`
   }
-  const said = type.toString()
+  const said = type.words
   const exact = said.replace(hugeOrQuoted, each => (/^["']/.test(each) ? each : 'DECIMAL(38,0)'))
   return exact === said ? name(title) : `CAST(${name(title)} AS ${exact}) AS ${name(title)}`
-}
-
-async function resultColumns(session: Session): Promise<ResultColumn[]> {
-  const result = await session.connection.prepare(`FROM ${resultView}`)
-  return Array.from({ length: result.columnCount }, (_, at) => ({
-    title: result.columnName(at),
-    type: result.columnType(at),
-  }))
 }
 
 /** All that the binding says of SQL that is empty, or comments only. */
@@ -126,12 +154,10 @@ const saidOfNothing = 'Error in native callback'
 async function refuseOtherThanSelect(session: Session, sql: string): Promise<void> {
   let type: StatementType
   try {
-    const statements = await session.connection.extractStatements(sql)
-    if (statements.count !== 1) throw new Error(`it has ${statements.count} statements`)
-    type = (await statements.prepare(0)).statementType
+    type = await session.statementType(sql)
   } catch (cause) {
-    const said = cause instanceof Error ? cause.message : String(cause)
-    const message = said === saidOfNothing ? 'it has no statement' : said
+    if (!isError(cause, 'WORK_FAILED')) throw cause
+    const message = cause.message === saidOfNothing ? 'it has no statement' : cause.message
     throw new MillraceError('WORK_FAILED', `The SQL does not run: ${message}`, { cause })
   }
   if (type === StatementType.SELECT) return

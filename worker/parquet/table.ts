@@ -100,12 +100,14 @@ export class ParquetTable {
 
   async #types(): Promise<Map<string, OwnType>> {
     const rows = await this.#session.rows(`DESCRIBE SELECT * FROM ${this.#scan}`, 'BAD_INPUT')
-    const result = await this.#session.connection.prepare(`FROM ${this.#scan}`)
-    const typed = rows.map(([title, type], at): [string, OwnType] => {
-      const json = jsonText(name(String(title)), result.columnType(at))
-      return [String(title), { name: ourName(String(type)), json }]
-    })
-    return new Map(typed)
+    const columns = await this.#session.columns(`FROM ${this.#scan}`)
+    const types = new Map(rows.map(([title, type]) => [String(title), ourName(String(type))]))
+    return new Map(
+      columns.map(({ title, type }) => [
+        title,
+        { name: types.get(title) ?? type.words, json: jsonText(name(title), type) },
+      ]),
+    )
   }
 }
 

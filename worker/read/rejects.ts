@@ -20,6 +20,10 @@ export class Rejects {
   count = 0
   /** How many of them our reader cut and found broken; the others did not fit their column's type. */
   recordsCut = 0
+  /** How many of the others broke the work itself. */
+  byWork = 0
+  /** Why there may be more that break it, where the search for them has ended early. */
+  unfinished: string | undefined
   /** In the source: misfits are found after all that our reader rejects. */
   first: RejectedRecord | undefined
   readonly #partition: number
