@@ -50,7 +50,8 @@ export async function startSlackSink({ file, clock }: { file: string; clock: Clo
     kept.push(message)
   }
   const desk = { keep, faults, stamp: stampsOf(clock, kept), clock }
-  const server = createServer((request, response) => {
+  // A server that closes idle connections closes some at the very moment at which a request comes on them.
+  const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
     answer(request, desk).then(
       reply => send(response, reply),
       (error: unknown) => send(response, { status: 500, body: String(error) }),

@@ -3,10 +3,11 @@ import { mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { isoTime, systemClock } from '../shared/clock.ts'
-import { type Config, localConfig } from '../shared/config.ts'
+import { type Config, environment, localConfig } from '../shared/config.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
 import type { Clock, Log } from '../shared/ports.ts'
 import { type BatchServer, openBatch } from './batch/stack.ts'
+import { mortalFrom } from './deaths.ts'
 import { type Delivery, openDelivery } from './events/delivery.ts'
 import { type Heartbeat, startHeartbeat } from './events/heartbeat.ts'
 import type { Depth, Message } from './events/queues.ts'
@@ -132,7 +133,17 @@ function startPump({ clock, log, delivery, world }: PumpParts): { stop(): Promis
   const { wiring, queues, schedules } = delivery
   const heartbeat: Heartbeat = startHeartbeat(clock, beatMs, log)
   heartbeat.onBeat(() => schedules.fire())
-  const lambda: LambdaRuntime = startLambda({ wiring, queues, world, clock, log, heartbeat, loadHandler })
+  const mortal = mortalFrom(environment().MILLRACE_LOCAL_DEATHS)
+  const lambda: LambdaRuntime = startLambda({
+    wiring,
+    queues,
+    world,
+    clock,
+    log,
+    heartbeat,
+    loadHandler,
+    mortal,
+  })
   return {
     stop: async () => {
       // The heart beats on till the last function has ended: it is what ends one that takes too long.

@@ -11,6 +11,7 @@ import { silentLog } from '../shared/log.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
 import type { Bus, Chat, Clock, Jobs, Log } from '../shared/ports.ts'
 import type { World } from '../shared/world.ts'
+import { deathFrom, dyingAt } from './deaths.ts'
 import type { Delivery } from './events/delivery.ts'
 import { localRegion, objectCreated } from './events/envelope.ts'
 import { type LocalObjects, openLocalObjects } from './objects/objects.ts'
@@ -55,7 +56,8 @@ export async function openLocalWorld(config: Config, options: LocalWorldOptions 
     ...faultOf(environment().MILLRACE_LOCAL_FAULT),
   })
   const endpoints = async (): Promise<Endpoints> => options.endpoints ?? (await endpointsOf(config))
-  return {
+  const death = deathFrom(environment().MILLRACE_LOCAL_FAULT)
+  const world = {
     config,
     pipelines,
     log,
@@ -71,6 +73,7 @@ export async function openLocalWorld(config: Config, options: LocalWorldOptions 
       sending.close()
     },
   }
+  return death === undefined ? world : dyingAt(world, death)
 }
 
 /** Injected by demos and tests into one attempt: the first read meets S3's SlowDown. */

@@ -13,7 +13,8 @@ const host = '127.0.0.1'
 
 /** `port` 0: a free one. */
 export async function listen(batch: Batch, port: number): Promise<Server> {
-  const server = createServer((request, response) => {
+  // A server that closes idle connections closes some at the very moment at which a request comes on them.
+  const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
     void answer(batch, request, response)
   })
   const { promise, resolve, reject } = Promise.withResolvers<void>()

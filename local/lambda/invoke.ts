@@ -2,6 +2,7 @@
 import { MillraceError } from '../../shared/errors.ts'
 import type { Clock } from '../../shared/ports.ts'
 import type { World } from '../../shared/world.ts'
+import type { Mortal } from '../deaths.ts'
 import type { Heartbeat } from '../events/heartbeat.ts'
 import type { FunctionWiring } from '../serverless/wiring.ts'
 import { contextFor } from './event.ts'
@@ -14,6 +15,8 @@ export interface InvokeOptions {
   heartbeat: Heartbeat
   /** Called at a function's first event, and again only if it failed. */
   loadHandler: (functionName: string) => Promise<Handler>
+  /** For tests: what an invocation may die of. */
+  mortal?: Mortal | undefined
 }
 
 export class Invoker {
@@ -31,7 +34,7 @@ export class Invoker {
    * Lambda would: what it still does happens beside the next attempt.
    */
   async invoke(event: unknown): Promise<unknown> {
-    const { clock, world, heartbeat } = this.#options
+    const { clock, heartbeat, mortal } = this.#options
     const handler = await this.#load()
     const deadlineMs = clock.now() + this.#lambda.timeoutMs
     const late = Promise.withResolvers<never>()
@@ -39,8 +42,10 @@ export class Invoker {
       if (clock.now() >= deadlineMs) late.reject(timedOut(this.#lambda))
     })
     try {
+      const given = { world: this.#options.world, died: late.promise }
+      const { world, died } = mortal?.(given.world) ?? given
       const context = contextFor(this.#lambda, world, clock, deadlineMs)
-      return await Promise.race([handler(event, context), late.promise])
+      return await Promise.race([handler(event, context), late.promise, died])
     } finally {
       unwatch()
     }

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { environment } from '../../shared/config.ts'
 
 const program = path.resolve(import.meta.dirname, '../../cli/millrace.js')
 export const pipelinesDir = path.join(import.meta.dirname, 'pipelines')
@@ -17,13 +18,17 @@ export interface Place {
   dataDir: string
   pipelinesDir?: string
   cwd?: string
+  /** Of `up`: more words, and variables beside those of this process. */
+  upWords?: string[]
+  env?: Record<string, string>
 }
 
 const started = new Set<ChildProcess>()
 
 function start(words: string[], place: Place): ChildProcess {
   const folders = ['--data', place.dataDir, '--pipelines', place.pipelinesDir ?? pipelinesDir]
-  const options = { stdio: ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe'], cwd: place.cwd }
+  const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe']
+  const options = { stdio, cwd: place.cwd, env: { ...environment(), ...place.env } }
   const child = spawn(process.execPath, [program, ...words, ...folders], options)
   started.add(child)
   child.once('exit', () => started.delete(child))
@@ -49,7 +54,7 @@ function gathered(stream: NodeJS.ReadableStream | null): () => string {
 
 export interface Up {
   pid: number
-  facts: { batchUrl: string; slackUrl: string; batch: string; slack: string; pipelines: string[] }
+  facts: { batch: string; slack: string; pipelines: string[] }
   signal(name: NodeJS.Signals): void
   /** Takes it away at once, as a crash or a power cut does. */
   kill(): Promise<void>
@@ -59,7 +64,7 @@ export interface Up {
 
 /** `millrace up`, when it says that it is up. */
 export async function up(place: Place): Promise<Up> {
-  const child = start(['up', '--json'], place)
+  const child = start(['up', '--json', ...(place.upWords ?? [])], place)
   const stderr = gathered(child.stderr)
   const exited = once(child, 'exit') as Promise<[number | null]>
   const said = once(createInterface({ input: child.stdout ?? process.stdin }), 'line') as Promise<[string]>
