@@ -1,17 +1,21 @@
-/** The first records that a run rejected, for a person to look at. */
-import { StringDecoder } from 'node:string_decoder'
+/** The records that a run rejected: all of them, one by one, or the first for a person to look at. */
 import { runDocument } from '../functions/steps/documents.ts'
 import { plannedOf } from '../functions/steps/gather.ts'
-import { type Assignment, type RejectedRecord, type RunDocument, stateKeys } from '../shared/documents.ts'
+import { resplitsOf } from '../functions/steps/resplits.ts'
+import { type RejectedRecord, stateKeys } from '../shared/documents.ts'
 import { isError } from '../shared/errors.ts'
-import type { ObjectRef } from '../shared/ports.ts'
+import { PartitionPlan } from '../shared/partition-plan.ts'
 import type { PartitionRecord, RunRecord } from '../shared/records.ts'
+import { newline } from '../shared/scanned-line.ts'
 import type { World } from '../shared/world.ts'
+import { ObjectLines } from './reject-lines.ts'
 
 const rejectsShownMax = 5
 /** Looked into for them: a run that failed may have as many documents as partitions. */
 const documentsReadMax = 20
 const rawShownMax = 120
+
+type Reads = Pick<World, 'objects' | 'config'>
 
 export interface ShownReject extends RejectedRecord {
   /** From 1, of the object, where all that stands before it was read. */
@@ -20,89 +24,95 @@ export interface ShownReject extends RejectedRecord {
 
 /** At most a few. Errors: those of reading. */
 export async function firstRejects(
-  world: Pick<World, 'objects' | 'config'>,
+  world: Reads,
   run: RunRecord,
   partitions: readonly PartitionRecord[],
 ): Promise<ShownReject[]> {
-  const keys = partitions.flatMap(rejectKeys).slice(0, documentsReadMax)
-  if (keys.length === 0) return []
+  const found: ShownReject[] = []
+  for await (const reject of shownRejects(world, run, partitions, documentsReadMax)) {
+    found.push(reject)
+    if (found.length === rejectsShownMax) break
+  }
+  return found
+}
+
+/** One by one, of at most so many documents. Errors: those of reading. */
+export async function* shownRejects(
+  world: Reads,
+  run: RunRecord,
+  partitions: readonly PartitionRecord[],
+  documentsMax = Number.POSITIVE_INFINITY,
+): AsyncGenerator<ShownReject> {
+  const keys = rejectKeys(partitions).slice(0, documentsMax)
+  if (keys.length === 0) return
+  const lines = await linesOf(world, run, partitions)
+  for (const key of keys) {
+    for await (const reject of rejectsIn(world, key)) {
+      const objectLine = lines.lineOf(reject)
+      yield { ...reject, ...(objectLine === undefined ? {} : { objectLine }) }
+    }
+  }
+}
+
+async function linesOf(
+  world: Reads,
+  run: RunRecord,
+  partitions: readonly PartitionRecord[],
+): Promise<ObjectLines> {
   const document = await runDocument(world, run)
   const { planned } = await plannedOf(world, run, document)
-  const found: ShownReject[] = []
-  for (const key of keys) {
-    if (found.length >= rejectsShownMax) break
-    const rejects = await readFirst(world, { bucket: world.config.buckets.state, key })
-    found.push(
-      ...rejects.map(reject => ({ ...reject, ...objectLine(document, partitions, reject, planned) })),
-    )
-  }
-  return found.slice(0, rejectsShownMax)
+  const plan = new PartitionPlan(document, await resplitsOf(world, run), planned)
+  return new ObjectLines(document, plan, partitions)
 }
 
-/** Of its report, or of each attempt that ended for them. */
-function rejectKeys({ runId, partition, report, failures = [] }: PartitionRecord): string[] {
-  if (report) return report.rejectsKey ? [report.rejectsKey] : []
-  return failures
-    .filter(({ code }) => code === 'BAD_INPUT')
-    .map(({ fence }) => stateKeys.rejects(runId, partition, fence))
+/** Of what each partition reported, or of each attempt that ended for its rejects. */
+export function rejectKeys(partitions: readonly PartitionRecord[]): string[] {
+  return partitions.flatMap(({ runId, partition, report, failures = [] }) => {
+    if (report) return report.rejectsKey ? [report.rejectsKey] : []
+    return failures
+      .filter(({ code }) => code === 'BAD_INPUT')
+      .map(({ fence }) => stateKeys.rejects(runId, partition, fence))
+  })
 }
 
-/** None where an attempt has kept none. */
-async function readFirst({ objects }: Pick<World, 'objects'>, ref: ObjectRef): Promise<RejectedRecord[]> {
+/** None where an attempt has kept none. Errors: those of reading. */
+export async function* rejectsIn({ objects, config }: Reads, key: string): AsyncGenerator<RejectedRecord> {
   try {
-    const lines: string[] = []
-    const decoder = new StringDecoder('utf8')
-    let rest = ''
-    for await (const chunk of await objects.read(ref)) {
-      const parts = (rest + decoder.write(chunk)).split('\n')
-      rest = parts.pop() ?? ''
-      lines.push(...parts)
-      if (lines.length >= rejectsShownMax) break
-    }
-    return lines.slice(0, rejectsShownMax).map(line => JSON.parse(line) as RejectedRecord)
+    const stream = await objects.read({ bucket: config.buckets.state, key })
+    for await (const line of linesIn(stream)) yield JSON.parse(line.toString('utf8')) as RejectedRecord
   } catch (error) {
-    if (isError(error, 'OBJECT_MISSING')) return []
-    throw error
+    if (!isError(error, 'OBJECT_MISSING')) throw error
   }
 }
 
-function objectLine(
-  { layout }: RunDocument,
-  partitions: readonly PartitionRecord[],
-  { partition, line }: RejectedRecord,
-  planned: ReadonlyMap<number, Assignment> | undefined,
-): Pick<ShownReject, 'objectLine'> {
-  if (line === undefined) return {}
-  const first = planned ? firstOfObject(planned, partition) : 0
-  const before = partitions
-    .filter(one => one.partition >= first && one.partition < partition)
-    .map(({ report }) => report?.lines)
-  if (before.length < partition - first || before.includes(undefined)) return {}
-  const lines = before.reduce<number>((sum, count) => sum + (count ?? 0), 0)
-  // Of many objects, the worker has counted what stands before the first record.
-  return { objectLine: (planned ? 0 : (layout.skipLines ?? 0)) + lines + line }
-}
-
-/** Partitions of one object of a list follow one another. */
-function firstOfObject(planned: ReadonlyMap<number, Assignment>, partition: number): number {
-  const objectStart = planned.get(partition)?.objectStart
-  let first = partition
-  while (objectStart !== undefined && (planned.get(first)?.start ?? 0) > objectStart) first--
-  return first
+/** At newlines alone: readline would also cut at U+2028, which stands in JSON as it is. */
+async function* linesIn(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let held: Buffer[] = []
+  for await (const chunk of stream) {
+    let from = 0
+    for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, from)) {
+      yield Buffer.concat([...held, chunk.subarray(from, end)])
+      held = []
+      from = end + 1
+    }
+    held.push(chunk.subarray(from))
+  }
 }
 
 /** One line for each, behind an empty one; '' where there are none. */
 export function rejectsText(rejects: readonly ShownReject[], count: number): string {
   if (rejects.length === 0) return ''
-  const lines = rejects.map(reject => {
-    const column = reject.column === undefined ? '' : `${reject.column}: `
-    return `${placeText(reject)}: ${column}${reject.reason}\n  ${rawText(reject.raw)}`
-  })
   const title = count > rejects.length ? `\nthe first of ${count} rejected records` : '\nrejected records'
-  return `${title}\n${lines.join('\n')}\n`
+  return `${title}\n${rejects.map(rejectText).join('\n')}\n`
 }
 
-function placeText({ key, objectLine: line, byteOffset, within }: ShownReject): string {
+/** Its place and what is wrong with it on one line, the record's beginning on the next. */
+export function rejectText(reject: ShownReject): string {
+  const column = reject.column === undefined ? '' : `${reject.column}: `
+  return `${placeText(reject)}: ${column}${reject.reason}\n  ${rawText(reject.raw)}`
+}
+
+export function placeText({ key, objectLine: line, byteOffset, within }: ShownReject): string {
   const inBlock = within === undefined ? '' : `byte ${within} of the block at `
   return `${key}${line === undefined ? '' : `, line ${line}`}, ${inBlock}byte ${byteOffset}`
 }

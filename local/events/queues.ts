@@ -2,21 +2,10 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { newId } from '../../shared/clock.ts'
 import type { Clock } from '../../shared/ports.ts'
+import { type Message, messageOf } from './message.ts'
 import { together } from './queue-db.ts'
 
-export interface Message {
-  queue: string
-  messageId: string
-  /** Names this receive; one that has expired removes nothing. */
-  receipt: string
-  body: string
-  sentAt: number
-  firstReceivedAt: number
-  /** This receive included. */
-  receives: number
-  /** The queue that gave it up. */
-  deadLetterOf?: string
-}
+export type { Message } from './message.ts'
 
 export interface Redrive {
   /** Received so often without being removed, it goes to the dead letters at the next receive. */
@@ -189,18 +178,5 @@ export class Queues {
   peek(queue: string, max: number): Message[] {
     const rows = this.#db.prepare('SELECT * FROM message WHERE queue = ? ORDER BY id LIMIT ?').all(queue, max)
     return rows.map(messageOf)
-  }
-}
-
-function messageOf(row: Record<string, unknown>): Message {
-  return {
-    queue: String(row.queue),
-    messageId: String(row.messageId),
-    receipt: String(row.receipt ?? ''),
-    body: String(row.body),
-    sentAt: Number(row.sentAt),
-    firstReceivedAt: Number(row.firstReceivedAt ?? 0),
-    receives: Number(row.receives),
-    ...(row.deadLetterOf === null ? {} : { deadLetterOf: String(row.deadLetterOf) }),
   }
 }
