@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { MillraceError } from '../shared/errors.ts'
 import { addDlq } from './commands/dlq.ts'
+import { addAudit } from './commands/audit.ts'
 import type { Done } from './commands/done.ts'
 import { addDrop } from './commands/drop.ts'
 import { addInit } from './commands/init.ts'
@@ -47,6 +48,7 @@ function build(done: Done): Command {
   addDrop(program, done)
   addLoad(program, done)
   addRuns(program, done)
+  addAudit(program, done)
   addDlq(program, done)
   return program
 }
@@ -60,5 +62,6 @@ Examples:
   $ npx millrace runs                                 the newest runs
   $ npx millrace show <run>                           its partitions, attempts and setbacks
   $ npx millrace verify <run>                         is what was published what was dropped?
+  $ npx millrace audit flights --since 7d             was every file loaded?
   $ npx millrace retry <run>                          work again what has not succeeded, and only that
 `

@@ -1,5 +1,11 @@
 /** A file arrived, or a list of them, or a group of small ones is due: register its run once, plan its partitions. */
-import { type Drop, isOwnEvent, parseObjectCreated } from '../shared/events.ts'
+import {
+  type Drop,
+  isOwnEvent,
+  isSourceMissed,
+  parseObjectCreated,
+  parseSourceMissed,
+} from '../shared/events.ts'
 import { isGrouped } from '../shared/groups.ts'
 import { manifestPipeline } from '../shared/manifest.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
@@ -18,8 +24,9 @@ import { earlierLoad, lookAt } from './steps/sources.ts'
 export const handler = queueDoor('partition', partition)
 
 export async function partition(world: World, event: unknown): Promise<void> {
-  if (isOwnEvent(event)) return closeGroup(world, event, takeDrop)
-  const drop = parseObjectCreated(event)
+  const missed = isSourceMissed(event)
+  if (isOwnEvent(event) && !missed) return closeGroup(world, event, takeDrop)
+  const drop = missed ? parseSourceMissed(event) : parseObjectCreated(event)
   const { key } = drop.source
   const listed = manifestPipeline(world.pipelines, key)
   if (listed) return takeManifest(world, listed, drop)

@@ -47,6 +47,29 @@ export function parseObjectCreated(event: unknown): Drop {
   }
 }
 
+const sourceMissed = z.object({
+  source: z.literal(ownSource),
+  'detail-type': z.literal(EventType.sourceMissed),
+  detail: z.object({
+    bucket: z.string(),
+    key: z.string(),
+    bytes: z.number().int().min(0),
+    etag: z.string(),
+    version: z.string(),
+  }),
+})
+
+export function isSourceMissed(event: unknown): boolean {
+  return isOwnEvent(event) && (event as Partial<Envelope>)['detail-type'] === EventType.sourceMissed
+}
+
+/** What stands in for an `Object Created` that never came; of the same version, it is the same drop. Errors: MALFORMED. */
+export function parseSourceMissed(event: unknown): Drop {
+  const { detail } = parse(sourceMissed, event, 'a Source Missed event')
+  const { bucket, key, bytes, etag, version } = detail
+  return { source: { bucket, key, bytes, etag, version }, identity: version }
+}
+
 const jobStateChange = z.object({
   source: z.literal('aws.batch'),
   'detail-type': z.literal('Batch Job State Change'),

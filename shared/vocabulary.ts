@@ -89,6 +89,10 @@ export const EventType = {
   roundDue: 'Round Due',
   roundEnded: 'Round Ended',
   runStateChange: 'Run State Change',
+  /** An object that the ledger does not know is dropped anew. */
+  sourceMissed: 'Source Missed',
+  expectationMissed: 'Expectation Missed',
+  expectationMet: 'Expectation Met Late',
 } as const
 export type EventType = (typeof EventType)[keyof typeof EventType]
 
