@@ -73,10 +73,16 @@ function enlarge(what: 'memory' | 'time', last: Assignment, facts: LadderFacts):
   return lane ? { kind: 'repeat', assignment: { ...last, lane } } : { kind: 'hopeless' }
 }
 
-function isCuttable({ partition, start, end }: Assignment, facts: LadderFacts): boolean {
+function isCuttable(told: Assignment, facts: LadderFacts): boolean {
+  const { partition, end } = told
   const { run, document, plan, begun } = facts
   if (begun || stageOf(run) !== Stage.work || document.layout.space === 'whole') return false
-  return end - start >= quarters && plan.depth(partition) < depthMax && mayGrow(document, plan, quarters - 1)
+  return end - firstByte(told) >= quarters && plan.depth(partition) < depthMax && mayGrow(document, plan, quarters - 1)
+}
+
+/** Where its first record may begin at the earliest. */
+function firstByte({ start, end, exactStart = start }: Assignment): number {
+  return Math.min(Math.max(start, exactStart), end)
 }
 
 /** Every run ends: what is cut ever smaller does not multiply without end. */
@@ -103,12 +109,13 @@ function onCapacity(partition: PartitionRecord, last: Assignment, { document }: 
 
 /** Keeps the first quarter, and gives the others away. */
 export function quartered(told: Assignment, depth: number): Resplit {
-  const { partition, start, end, scanFrom, scanWithin } = told
+  const { partition, end, scanFrom, scanWithin } = told
+  const from = firstByte(told)
   const hint =
     scanFrom === undefined ? undefined : { scanFrom, ...(scanWithin === undefined ? {} : { scanWithin }) }
   return {
     partition,
-    at: start + Math.floor((end - start) / quarters),
+    at: from + Math.floor((end - from) / quarters),
     end,
     first: 0,
     shares: quarters - 1,
