@@ -1,9 +1,12 @@
 /** `millrace verify`: the certificate worked out anew, from the source and the outputs themselves. */
 import { createLogUpdate } from 'log-update'
 import { readDocument, runDocument } from '../functions/steps/documents.ts'
+import { plannedOf } from '../functions/steps/gather.ts'
+import { resplitsOf } from '../functions/steps/resplits.ts'
 import type { Certificate } from '../shared/certificate.ts'
 import { type RunDocument, stateKeys } from '../shared/documents.ts'
 import { MillraceError } from '../shared/errors.ts'
+import { PartitionPlan } from '../shared/partition-plan.ts'
 import type { Clock } from '../shared/ports.ts'
 import type { RunRecord } from '../shared/records.ts'
 import type { World } from '../shared/world.ts'
@@ -70,12 +73,14 @@ export async function verdictOn(
   const onFault = (code: Fault['code'], where: string, words: string): void => {
     if (faults.length < faultsMax) faults.push({ code, where, words })
   }
-  verifyArithmetic(certificate, document, run, onFault)
-  await verifyRecords(world, run, certificate, document, onFault)
+  const { planned: pages } = await plannedOf(world, document, document)
+  const plan = new PartitionPlan(document, await resplitsOf(world, run), pages)
+  verifyArithmetic(certificate, document, plan, run, onFault)
+  await verifyRecords(world, run, certificate, document, plan, onFault)
   const scratch = await openScratch()
   const session = await openSession({ scratch, memoryMiB, vcpus: 1 })
   try {
-    const context = { world, certificate, planned, document, dir: scratch.dir, session, onFault, tell }
+    const context = { world, certificate, planned, document, plan, dir: scratch.dir, session, onFault, tell }
     const { outputs, bytes } = await verifyOutputs(context)
     const { ranges, records } = quick ? { ranges: 0, records: 0 } : await verifySource(context)
     return { runId, matches: faults.length === 0, faults, outputs, outputBytes: bytes, ranges, records }

@@ -60,6 +60,13 @@ export class PartitionPlan {
     return this.#places?.get(task) ?? task
   }
 
+  /** In the order of the source; what an interrupted settle had added, and its round then did not, is left out. */
+  inOrder<Row extends { partition: number }>(rows: readonly Row[]): Row[] {
+    return rows
+      .filter(({ partition }) => partition < this.count)
+      .toSorted((a, b) => this.placeOf(a.partition) - this.placeOf(b.partition))
+  }
+
   #apply(resplit: Resplit): void {
     const { partition, at, end, first, shares, depth, objectStart, hint } = resplit
     this.#cut.set(partition, { ...this.planned(partition), end: at })

@@ -26,7 +26,7 @@ interface Settling extends RoundFacts {
 export function settleRound(given: RoundFacts): Verdict {
   const { document, resplits = [], begun = [], planned } = given
   const plan = new PartitionPlan(document, [...resplits, ...begun], planned)
-  const facts = { ...given, plan, partitions: inOrder(given.partitions, plan) }
+  const facts = { ...given, plan, partitions: plan.inOrder(given.partitions) }
   const { stopping } = facts.run
   if (stopping) return { kind: stopping.code === 'CANCELLED' ? 'cancel' : 'giveUp', failure: stopping }
   const stage = stageOf(facts.run)
@@ -42,13 +42,6 @@ export function settleRound(given: RoundFacts): Verdict {
   if (failed.length + missing.length + rests.length > 0) return again(facts, { steps, missing, rests })
   if (stage === Stage.split) return planWork(facts, tasks)
   return stage === Stage.merge ? publish(facts, tasks) : prove(facts)
-}
-
-/** What an interrupted settle had added, and its round then did not, is not among them. */
-function inOrder(partitions: readonly PartitionRecord[], plan: PartitionPlan): PartitionRecord[] {
-  return partitions
-    .filter(({ partition }) => partition < plan.count)
-    .toSorted((a, b) => plan.placeOf(a.partition) - plan.placeOf(b.partition))
 }
 
 function climb(record: PartitionRecord, facts: Settling): Stepped {

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Certificate, CertifiedPartition } from '../../shared/certificate.ts'
 import type { RunDocument } from '../../shared/documents.ts'
+import type { PartitionPlan } from '../../shared/partition-plan.ts'
 import type { OutputObject, RunRecord } from '../../shared/records.ts'
 import type { OnFault } from './fault.ts'
 
@@ -10,16 +11,22 @@ const counts = ['recordsRead', 'recordsRejected', 'recordsWritten'] as const
 export function verifyArithmetic(
   certificate: Certificate,
   document: RunDocument,
+  plan: PartitionPlan,
   run: Pick<RunRecord, 'totals'>,
   onFault: OnFault,
 ): void {
-  verifyPlan(certificate, document, onFault)
+  verifyPlan(certificate, document, plan, onFault)
   verifyTiling(certificate, onFault)
   verifySums(certificate, run, onFault)
   verifyMerges(certificate, onFault)
 }
 
-function verifyPlan(certificate: Certificate, document: RunDocument, onFault: OnFault): void {
+function verifyPlan(
+  certificate: Certificate,
+  document: RunDocument,
+  plan: PartitionPlan,
+  onFault: OnFault,
+): void {
   if (certificate.pipeline !== document.pipeline.name) {
     onFault('PLAN_DIFFERS', 'pipeline', `it says ${certificate.pipeline}, not ${document.pipeline.name}`)
   }
@@ -30,8 +37,8 @@ function verifyPlan(certificate: Certificate, document: RunDocument, onFault: On
     onFault('PLAN_DIFFERS', field, `it says ${JSON.stringify(said)}, planned was ${JSON.stringify(planned)}`)
   }
   const numbers = certificate.partitions.map(({ partition }) => partition)
-  if (numbers.length !== document.partitions || numbers.some((number, at) => number !== at)) {
-    onFault('PLAN_DIFFERS', 'partitions', `they are not the ${document.partitions} that were planned`)
+  if (numbers.length !== plan.count || numbers.some((number, place) => number !== plan.taskAt(place))) {
+    onFault('PLAN_DIFFERS', 'partitions', `they are not the ${plan.count} that were planned`)
   }
 }
 

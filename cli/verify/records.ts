@@ -4,6 +4,7 @@ import { partitionsOf } from '../../functions/steps/gather.ts'
 import { type Certificate, certificateOf } from '../../shared/certificate.ts'
 import type { RunDocument } from '../../shared/documents.ts'
 import { mergesOf } from '../../shared/merge.ts'
+import type { PartitionPlan } from '../../shared/partition-plan.ts'
 import type { RunRecord } from '../../shared/records.ts'
 import { PartitionState, Stage } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
@@ -14,9 +15,10 @@ export async function verifyRecords(
   run: RunRecord,
   certificate: Certificate,
   document: RunDocument,
+  plan: PartitionPlan,
   onFault: OnFault,
 ): Promise<void> {
-  const partitions = await partitionsOf(world, run)
+  const partitions = plan.inOrder(await partitionsOf(world, run))
   const merged = await partitionsOf(world, run, Stage.merge)
   const open = [...partitions, ...merged].find(({ state }) => state !== PartitionState.SUCCEEDED)
   if (open) return onFault('RECORD_DIFFERS', `partition ${open.partition}`, `its record says ${open.state}`)

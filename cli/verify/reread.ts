@@ -1,8 +1,8 @@
 /** The source read once more by the worker's own reader: are the records of each range as many as is certified? */
-import { plannedOf } from '../../functions/steps/gather.ts'
 import type { Certificate, CertifiedPartition } from '../../shared/certificate.ts'
 import { type Assignment, type RunDocument, stageBase } from '../../shared/documents.ts'
 import { type ErrorCode, MillraceError } from '../../shared/errors.ts'
+import type { PartitionPlan } from '../../shared/partition-plan.ts'
 import type { Report } from '../../shared/records.ts'
 import { plannedTask } from '../../shared/stages.ts'
 import { Stage } from '../../shared/vocabulary.ts'
@@ -21,6 +21,7 @@ interface Context {
   /** As planned at first, and as its partitions see it: other documents where the run has a split stage. */
   planned: RunDocument
   document: RunDocument
+  plan: PartitionPlan
   dir: string
   onFault: OnFault
   tell: (words: string) => void
@@ -31,17 +32,16 @@ const sourceCodes: readonly ErrorCode[] = ['OBJECT_MISSING', 'SOURCE_CHANGED', '
 
 /** Answers how many ranges and records were read again. Errors: those of reading that say nothing of the source. */
 export async function verifySource(context: Context): Promise<{ ranges: number; records: number }> {
-  const { world, certificate, document, onFault, tell } = context
+  const { world, certificate, document, plan, onFault, tell } = context
   if (!(await sourceIsThere(context))) return { ranges: 0, records: 0 }
   const objects = readOnly(world.objects, document.runId, context.dir, world.clock)
-  const { planned } = await plannedOf(world, document, document)
   let [ranges, records] = [0, 0]
   try {
     if (document.layout.space === 'pieces') await splitAgain(context, objects)
     for (const certified of certificate.partitions) {
       if (certified.range === null) continue
       tell(`range ${certified.partition + 1} of ${certificate.partitions.length}`)
-      const first = plannedTask(document, certified.partition, planned)
+      const first = plan.planned(certified.partition)
       const found = await reread(context, objects, certified, first)
       ranges++
       records += found.recordsRead
