@@ -11,8 +11,12 @@ export interface InputRows {
   count: number
 }
 
-export function inputOf({ table, titles, where }: InputRows): string {
-  return view(`SELECT ${titles} FROM ${table}${where === undefined ? '' : ` WHERE ${where}`}`)
+export function inputOf(rows: InputRows): string {
+  return view(selectOf(rows))
+}
+
+export function selectOf({ table, titles, where }: InputRows): string {
+  return `SELECT ${titles} FROM ${table}${where === undefined ? '' : ` WHERE ${where}`}`
 }
 
 /** The LIMIT takes nothing away: without it, the user's conditions could be tried on other rows first. */

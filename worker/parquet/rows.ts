@@ -1,6 +1,7 @@
 /** The rows of one file after another as one `input`, in their order. */
 import type { MillraceError } from '../../shared/errors.ts'
 import type { SourceObject } from '../../shared/records.ts'
+import { type InputRows, inputOf } from '../duckdb/input.ts'
 import type { Session } from '../duckdb/session.ts'
 import { refusedObject } from '../read/object-fault.ts'
 import { loadedTable, type ParquetTable } from './table.ts'
@@ -13,6 +14,8 @@ export class JoinedRows {
   #taken: { table: ParquetTable; source: SourceObject } | undefined
   /** Names and types of the columns that are joined. */
   #shape: string | undefined
+  #titles = '*'
+  #count = 0
 
   constructor(session: Session) {
     this.#session = session
@@ -31,16 +34,23 @@ export class JoinedRows {
     if (this.#shape !== undefined && shape !== this.#shape) throw otherTypes(source)
     const into = this.#shape === undefined ? `CREATE TABLE ${joinedTable} AS` : `INSERT INTO ${joinedTable}`
     await this.#session.run(`${into} ${table.sound}`)
+    this.#titles = table.rows.titles
+    this.#count += table.fitting
     await this.#session.run(`DROP TABLE ${loadedTable}`)
     this.#shape = shape
     this.#taken = undefined
   }
 
-  /** The view `input` of all that was taken. Errors: as above. */
-  async makeInput(): Promise<void> {
+  /**
+   * Makes the view `input` of all that was taken. Answers what it is made of; `joined`: of the rows that fit of
+   * several files, else of all rows of a single one. Errors: as above.
+   */
+  async makeInput(): Promise<{ rows: InputRows; joined: boolean }> {
     if (this.#shape !== undefined) await this.makeRoom()
-    const select = this.#taken?.table.sound ?? `FROM ${joinedTable}`
-    await this.#session.run(`CREATE VIEW input AS ${select}`)
+    const single = this.#taken?.table.rows
+    const rows = single ?? { table: joinedTable, titles: this.#titles, count: this.#count }
+    await this.#session.run(inputOf(rows))
+    return { rows, joined: single === undefined }
   }
 }
 

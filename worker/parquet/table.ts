@@ -3,6 +3,7 @@ import type { RunDocument } from '../../shared/documents.ts'
 import { rejectedRawBytesMax } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { ParquetColumn } from '../../shared/parquet/columns.ts'
+import { type InputRows, selectOf } from '../duckdb/input.ts'
 import { jsonText } from '../duckdb/json-line.ts'
 import type { Session } from '../duckdb/session.ts'
 import { literal, name } from '../duckdb/text.ts'
@@ -29,6 +30,7 @@ export class ParquetTable {
   readonly #scan: string
   #columns: Taken[] = []
   #misfits = 0
+  #records = 0
   /** Members of a struct: only what was fetched can be read. */
   #fields: string[] = []
 
@@ -57,13 +59,24 @@ export class ParquetTable {
     const [[seen, misfits] = []] = await this.#session.rows(`SELECT count(*), ${bad} FROM ${loadedTable}`)
     reconcile(Number(seen), records)
     this.#misfits = Number(misfits)
+    this.#records = records
     return this.#misfits
+  }
+
+  /** What a view of the rows whose values all fit is made of. */
+  get rows(): InputRows {
+    const titles = this.#columns.map(({ name: title }) => name(title)).join(', ')
+    const where = this.#misfits === 0 ? {} : { where: `${culpritColumn} IS NULL` }
+    return { table: loadedTable, titles, count: this.#records, ...where }
+  }
+
+  get fitting(): number {
+    return this.#records - this.#misfits
   }
 
   /** SELECT of the rows whose values all fit. */
   get sound(): string {
-    const titles = this.#columns.map(({ name: title }) => name(title)).join(', ')
-    return `SELECT ${titles} FROM ${loadedTable}${this.#misfits === 0 ? '' : ` WHERE ${culpritColumn} IS NULL`}`
+    return selectOf(this.rows)
   }
 
   /** The rows that do not fit, in order, each with the first column that is why. */

@@ -1,15 +1,15 @@
 /** A partition of Parquet: row groups of one file or many files whole, their rows taken by their own types. */
 import { rm } from 'node:fs/promises'
-import { rejectsPerPartitionMax } from '../../shared/documents.ts'
 import { isError, MillraceError } from '../../shared/errors.ts'
-import type { RowGroup } from '../../shared/parquet/footer.ts'
 import type { Report } from '../../shared/records.ts'
 import { type Attempt, finish } from '../attempt.ts'
+import type { BadRecord } from '../bisect/search.ts'
 import type { Session } from '../duckdb/session.ts'
 import type { WrittenFile } from '../duckdb/write.ts'
 import { namingObject } from '../read/object-fault.ts'
 import { Rejects } from '../read/rejects.ts'
 import { type ParquetPart, partsOf } from './part.ts'
+import { offsetOf, PlacedRows, rejectRows } from './places.ts'
 import { JoinedRows } from './rows.ts'
 import { ParquetTable } from './table.ts'
 
@@ -40,6 +40,7 @@ class Loading {
   readonly #rejects: Rejects
   #session: Session | undefined
   #rows: JoinedRows | undefined
+  readonly #placed: PlacedRows[] = []
 
   constructor(attempt: Attempt, rejects: Rejects) {
     this.#attempt = attempt
@@ -67,7 +68,9 @@ class Loading {
     const { source, found, records } = part
     try {
       const misfits = await table.load({ ...run, source }, found, records).catch(corrupt(part))
-      if (misfits > 0) await rejectMisfits(part, table, this.#rejects, misfits)
+      const placed = new PlacedRows(part)
+      this.#placed.push(placed)
+      if (misfits > 0) await placed.rejectMisfits(table, this.#rejects, misfits)
     } catch (error) {
       throw run.layout.space === 'objects' ? namingObject(source, error) : error
     }
@@ -76,13 +79,16 @@ class Loading {
 
   /** The user's SQL, unless nothing is there or too much was rejected. */
   async working(): Promise<WrittenFile[]> {
-    const { run, scratch, log } = this.#attempt
-    if (this.#session === undefined || this.#rows === undefined) return []
+    const { run, log } = this.#attempt
+    const [session, rejects] = [this.#session, this.#rejects]
+    if (session === undefined || this.#rows === undefined) return []
     const began = this.#attempt.elapsedMs()
-    await this.#rows.makeInput()
-    const tolerated = this.#rejects.count <= run.pipeline.tolerate.rejectedRecords
-    const { writeOutput } = await import('../duckdb/write.ts')
-    const files = tolerated ? await writeOutput(this.#session, run.pipeline, scratch) : []
+    const input = await this.#rows.makeInput()
+    const tolerated = rejects.count <= run.pipeline.tolerate.rejectedRecords
+    const { writeSound } = await import('../bisect/sound.ts')
+    const park = (bad: BadRecord[]) => rejectRows(session, input, this.#placed, rejects, bad)
+    const given = { attempt: this.#attempt, session, rows: input.rows, rejects, park, guessed: false }
+    const files = tolerated ? await writeSound(given) : []
     log.info('worked', { files: files.length, ms: this.#attempt.elapsedMs() - began })
     return files
   }
@@ -90,34 +96,6 @@ class Loading {
   close(): void {
     this.#session?.close()
   }
-}
-
-async function rejectMisfits(
-  { groups, first: firstGroup, position }: ParquetPart,
-  table: ParquetTable,
-  rejects: Rejects,
-  count: number,
-): Promise<void> {
-  const before = rejects.count
-  const countMax = rejectsPerPartitionMax + 1 - before
-  let group = 0
-  let first = 0
-  for await (const { ordinal, column, reason, raw } of table.misfits(countMax)) {
-    while (ordinal >= first + (groups[group]?.records ?? Number.POSITIVE_INFINITY)) {
-      first += groups[group++]?.records ?? 0
-    }
-    const place = `Row ${ordinal - first} of row group ${firstGroup + group} (both from 0)`
-    rejects.add(position(offsetOf(groups[group])), `${place}: ${reason}`, Buffer.from(raw), column)
-  }
-  rejects.flush()
-  const found = rejects.count - before
-  if (found === Math.min(count, countMax)) return
-  throw new MillraceError('COUNT_MISMATCH', `${count} rows do not fit, but ${found} are found again`)
-}
-
-/** Of a row group's first byte; 0 where it has none. */
-function offsetOf(group: RowGroup | undefined): number {
-  return (group?.chunks ?? []).reduce((least, { start }) => Math.min(least, start), Number.MAX_SAFE_INTEGER)
 }
 
 /** What DuckDB says of the disk to which it spills, not of the file. */
