@@ -99,9 +99,9 @@ function partitionsText(partitions: PartitionRecord[], all: boolean): string {
     record.report?.range ? `[${record.report.range.start}, ${record.report.range.end})` : '-',
     countText(record.report?.recordsRead ?? 0),
     String(record.fence),
-    setbacks(record)
-      .map(({ round, code }) => `${code} in round ${round}`)
-      .join(', '),
+    [...setbacks(record).map(({ round, code }) => `${code} in round ${round}`), ...leftText(record)].join(
+      ', ',
+    ),
   ])
   const header = ['PARTITION', 'STATE', 'RANGE', 'RECORDS', 'ATTEMPTS', 'SETBACKS']
   const hidden = partitions.length - shown.length
@@ -110,6 +110,13 @@ function partitionsText(partitions: PartitionRecord[], all: boolean): string {
     ({ count, code, example }) => `${count} x ${code}: ${example.reason}`,
   )
   return `\n${tableText([header, ...rows])}\n${more}${groups.length > 0 ? `\n${groups.join('\n')}\n` : ''}`
+}
+
+const whyLeft = { notice: 'its machine was about to go', asked: 'it was far behind the others' } as const
+
+function leftText({ report }: PartitionRecord): string[] {
+  const { rest } = report ?? {}
+  return rest ? [`left off at ${rest.at}: ${whyLeft[rest.why]}`] : []
 }
 
 export async function retry(runId: string, options: GlobalOptions & { wait: boolean }): Promise<number> {

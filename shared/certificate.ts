@@ -118,7 +118,7 @@ export function certificateOf(
 
 function certify(record: PartitionRecord): CertifiedPartition {
   const { partition, round, fence } = record
-  const { range, ...counts } = reportOf(record)
+  const { range, rest: _, durationMs: __, ...counts } = reportOf(record)
   return {
     partition,
     range: range === undefined ? null : [range.start, range.end],
