@@ -9,13 +9,15 @@ import {
 } from '../shared/documents.ts'
 import { isError, MillraceError } from '../shared/errors.ts'
 import type { Objects } from '../shared/ports.ts'
-import type { OutputObject, Report, SourceRange } from '../shared/records.ts'
+import type { OutputObject, Report, Rest, SourceRange } from '../shared/records.ts'
 import type { Stage } from '../shared/vocabulary.ts'
 import type { Session, SessionOptions } from './duckdb/session.ts'
 import { working } from './duckdb/working.ts'
 import type { WrittenFile } from './duckdb/write.ts'
 import type { WorkerLog } from './log.ts'
+import type { Leave } from './notice/leave.ts'
 import { formatOf } from './read/format.ts'
+import { placedStart } from './read/listed.ts'
 import { isGuessed, provenStart, readPartition } from './read/partition.ts'
 import { placedFormat } from './read/place.ts'
 import { Rejects } from './read/rejects.ts'
@@ -38,6 +40,7 @@ export interface Attempt {
   /** Opening DuckDB costs 100 ms: it is awaited only when the records are read. */
   openSession: (options: Pick<SessionOptions, 'scratch' | 'signal'>) => Promise<Session>
   signal?: AbortSignal | undefined
+  leave?: Leave | undefined
   /** Keys written so far, so that they can be removed if the attempt comes to nothing. */
   outputs: OutputObject[]
 }
@@ -47,8 +50,9 @@ export interface Attempt {
  * Errors: BAD_INPUT where more is rejected than the run can tolerate; the rejects are kept even so.
  */
 export async function work(attempt: Attempt): Promise<Report> {
-  const { run, assignment, objects, signal, scratch, log } = attempt
-  const source = { objects, run, format: placedFormat(formatOf(run), run), signal }
+  const { run, objects, signal, leave, scratch, log } = attempt
+  const assignment = await placedStart(attempt)
+  const source = { objects, run, format: placedFormat(formatOf(run), run), signal, leave }
   try {
     return await workFrom(attempt, { ...source, assignment })
   } catch (error) {
@@ -57,20 +61,24 @@ export async function work(attempt: Attempt): Promise<Report> {
     const proven = await provenStart({ ...source, assignment })
     log.warn('start proven', { ...proven, ms: attempt.elapsedMs() - began, because: error.message })
     await Promise.all([rm(scratch.spool, { force: true }), rm(scratch.rejects, { force: true })])
-    return await workFrom(attempt, { ...source, assignment: { ...assignment, ...proven } })
+    return await workFrom(attempt, { ...source, assignment: { ...withoutHints(assignment), ...proven } })
   }
+}
+
+function withoutHints({ exactStart, exactWithin, unproven, ...assignment }: Assignment): Assignment {
+  return assignment
 }
 
 async function workFrom(attempt: Attempt, source: PartitionSource): Promise<Report> {
   const spool = new Spool(attempt.scratch.spool, source.format.dialect)
   const rejects = new Rejects(attempt.scratch.rejects, source.assignment.partition, source.run)
   try {
-    const { range, lines } = await reading(attempt, source, spool, rejects)
+    const { range, lines, rest } = await reading(attempt, source, spool, rejects)
     const guessed = isGuessed(source)
     const isWork = spool.records > 0 && !rejects.tooMany
     const files = isWork ? await working(attempt, source, spool, rejects, guessed) : []
     const recordsRead = spool.records + rejects.recordsCut
-    return await finish(attempt, { files, rejects, recordsRead, range, lines, guessed })
+    return await finish(attempt, { files, rejects, recordsRead, range, lines, rest, guessed })
   } finally {
     spool.close()
   }
@@ -83,13 +91,14 @@ export interface Worked {
   range: SourceRange | undefined
   /** Of text: that were read. */
   lines?: number
+  rest: Rest | undefined
   /** The reading began with a guess that nobody has proven yet. */
   guessed: boolean
 }
 
 /** What was worked becomes objects and a report. Errors: BAD_INPUT where more is rejected than tolerated. */
 export async function finish(attempt: Attempt, worked: Worked): Promise<Report> {
-  const { files, rejects, recordsRead, range, lines } = worked
+  const { files, rejects, recordsRead, range, lines, rest } = worked
   const rejectsKey = await keepRejects(attempt, rejects, worked.guessed)
   const { partition } = attempt.assignment
   const extension = outputKeys.extension(attempt.run.pipeline.output)
@@ -102,6 +111,7 @@ export async function finish(attempt: Attempt, worked: Worked): Promise<Report> 
     ...(lines === undefined ? {} : { lines }),
     ...(rejects.byWork === 0 ? {} : { rejectedByWork: rejects.byWork }),
     ...(rejectsKey ? { rejectsKey } : {}),
+    ...(rest ? { rest } : {}),
   }
 }
 
@@ -109,9 +119,9 @@ async function reading(attempt: Attempt, source: PartitionSource, spool: Spool, 
   const began = attempt.elapsedMs()
   try {
     const end = await readPartition(source, spool, rejects)
-    const { range, bytesRead, windowPeakBytes } = end
+    const { range, rest, bytesRead, windowPeakBytes } = end
     const counts = { records: spool.records + rejects.count, rejected: rejects.count, bytesRead }
-    attempt.log.info('read', { ...counts, range, windowPeakBytes, ms: attempt.elapsedMs() - began })
+    attempt.log.info('read', { ...counts, range, rest, windowPeakBytes, ms: attempt.elapsedMs() - began })
     return end
   } catch (error) {
     if (rejects.count > 0 && !isGuessed(source)) await writeRejects(attempt, rejects)

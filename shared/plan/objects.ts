@@ -79,6 +79,14 @@ export function isCuttable({ layout, pipeline: { source } }: RunDocument, { key 
   return source.compression === 'none' || !compressedName.test(key)
 }
 
+/** Does planning cut it, being too large for one partition? */
+export function isPlannedInPieces(run: RunDocument, object: RunObject): boolean {
+  return object.bytes > evenBytes(run.partitionBytes) && isCuttable(run, object)
+}
+
+/** So that no cut parts the bytes of a UTF-16 character. */
+const evenBytes = (bytes: number): number => bytes + (bytes % 2)
+
 /**
  * Consecutive objects become partitions of equal bytes, each within one object's size of it; an object larger than
  * `targetBytes` that can be cut becomes partitions of its own. Give every object in order, then call `end`.
@@ -89,9 +97,9 @@ export class Packing {
   #open: (ByteRange & { objects: number; slot: number }) | undefined
   #partition = 0
 
-  /** @param targetBytes 1 or more; made even, so that no cut parts the bytes of a UTF-16 character */
+  /** @param targetBytes 1 or more */
   constructor(targetBytes: number, isCuttableObject: (object: RunObject) => boolean) {
-    this.#targetBytes = targetBytes + (targetBytes % 2)
+    this.#targetBytes = evenBytes(targetBytes)
     this.#isCuttable = isCuttableObject
   }
 

@@ -9,7 +9,7 @@ import { headBytesMax } from '../../shared/plan.ts'
 import type { SourceObject } from '../../shared/records.ts'
 import { startedAhead } from '../read/ahead.ts'
 import { collected, segment } from '../read/bytes.ts'
-import { named, objectsIn, refOf, smallBytesMax } from '../read/listed.ts'
+import { beginsIn, named, objectsIn, refOf, smallBytesMax } from '../read/listed.ts'
 import { namingObject, refusedObject } from '../read/object-fault.ts'
 import type { Stretch, StretchSource } from '../read/stretch.ts'
 import { avroStretch } from './stretch.ts'
@@ -23,12 +23,15 @@ interface Opened {
 /** A stretch for each object of the partition. Errors: BAD_INPUT with the object's key, and those of reading. */
 export async function* avroObjects(source: StretchSource): AsyncGenerator<Stretch> {
   const small = (object: PlacedObject) =>
-    object.bytes <= smallBytesMax ? opened(source, refOf(source, object)) : undefined
+    object.bytes <= smallBytesMax && beginsIn(source, object)
+      ? opened(source, refOf(source, object))
+      : undefined
   for await (const { item: object, opened: early } of startedAhead(
     objectsIn(source),
     small,
     async () => {},
   )) {
+    if (!beginsIn(source, object)) continue
     const ref = refOf(source, object)
     const { head, blocksAt } = await (early ?? opened(source, ref))
     yield wholeObject(source, object, ref, { head, blocksAt })
@@ -63,7 +66,7 @@ function wholeObject(
   const layout = { ...source.run.layout, skipBytes: blocksAt }
   const run: RunDocument = { ...source.run, source: ref, layout, dataStart: blocksAt, dataEnd: bytes }
   const assignment = { partition: source.assignment.partition, start: blocksAt, end: bytes }
-  const { chunks, position, ...stretch } = avroStretch({ ...source, run, assignment }, head)
+  const { chunks, position, ...stretch } = avroStretch({ ...source, run, assignment, leave: undefined }, head)
   return {
     ...stretch,
     key: object.key,
@@ -73,5 +76,6 @@ function wholeObject(
       return { ...place, at: base + place.at, ...named(ref, object) }
     },
     covers: { start: base, end: base + bytes },
+    toObjectEnd: true,
   }
 }

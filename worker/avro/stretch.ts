@@ -22,11 +22,9 @@ export function avroStretch(source: StretchSource, head?: Buffer): Stretch {
     first: 0,
     start: 0,
     end: () => Number.POSITIVE_INFINITY,
-    chunks: () =>
-      reading.chunks(block => {
-        stretch.covers = { start: stretch.covers?.start ?? block.at, end: block.end }
-      }),
+    chunks: () => reading.chunks(stretch),
     position: offset => reading.position(offset),
+    indivisible: true,
     guessed: false,
   }
   return stretch
@@ -45,8 +43,9 @@ class AvroReading {
     this.#head = head
   }
 
-  async *chunks(onBlock: (block: Block) => void): AsyncGenerator<Buffer> {
-    const { run } = this.#source
+  /** Says in the stretch which blocks it took, and before which it left off. */
+  async *chunks(stretch: Stretch): AsyncGenerator<Buffer> {
+    const { run, leave } = this.#source
     const range = rangeOf(this.#source)
     if ((range.exact ?? range.start) >= range.end) return
     const { schema, codec, sync } = await headerOf(this.#source, this.#head)
@@ -55,9 +54,13 @@ class AvroReading {
     const bounds = new Bounds(run)
     let offset = 0
     for await (const block of blocksOf({ ...range, sync }, bytes)) {
+      if (leave?.why !== undefined && offset > 0) {
+        stretch.left = { at: block.at }
+        return
+      }
       const data = decompressed(block, codec)
       bounds.add(block, data.length)
-      onBlock(block)
+      stretch.covers = { start: stretch.covers?.start ?? block.at, end: block.end }
       for (const lines of soundLines(block, data, writeLine)) {
         this.#lines = lines
         this.#linesAt = offset

@@ -13,7 +13,7 @@ import type { SourceObject } from '../../shared/records.ts'
 import type { Attempt } from '../attempt.ts'
 import { startedAhead } from '../read/ahead.ts'
 import { collected, segment } from '../read/bytes.ts'
-import { named, objectsIn, refOf } from '../read/listed.ts'
+import { beginsIn, named, objectsIn, refOf } from '../read/listed.ts'
 import { namingObject, refusedObject } from '../read/object-fault.ts'
 import { fetchGroups } from './fetch.ts'
 import { checkPages } from './pages.ts'
@@ -39,14 +39,20 @@ export interface ParquetPart {
 /** Those that are fetched ahead of their turn lie on disk meanwhile, and their footers in memory. */
 const aheadBytesMax = 4 * 1024 ** 2
 
-type From = Pick<Attempt, 'objects' | 'run' | 'assignment' | 'scratch' | 'signal'>
+type From = Pick<Attempt, 'objects' | 'run' | 'assignment' | 'scratch' | 'signal' | 'leave'>
 
-/** The row groups of the one file; or each file of a list, whole. Errors: BAD_INPUT with a refusal's code, and those of reading. */
+/**
+ * The row groups of the one file, or as many of them as are there when it is to leave off; or each file of a list,
+ * whole, that begins in the partition. Errors: BAD_INPUT with a refusal's code, STOPPED, and those of reading.
+ */
 export async function* partsOf(from: From): AsyncGenerator<ParquetPart> {
+  const { start, end } = from.assignment
+  if (start >= end) return
   if (from.run.layout.space !== 'objects') return yield await groupsOf(from)
-  const early = (object: PlacedObject) => (object.bytes <= aheadBytesMax ? wholeOf(from, object) : undefined)
+  const early = (object: PlacedObject) =>
+    object.bytes <= aheadBytesMax && beginsIn(from, object) ? wholeOf(from, object) : undefined
   for await (const { item, opened } of startedAhead(objectsIn(from), early, async () => {})) {
-    yield await (opened ?? wholeOf(from, item))
+    if (beginsIn(from, item)) yield await (opened ?? wholeOf(from, item))
   }
 }
 
@@ -55,8 +61,8 @@ async function groupsOf(from: From): Promise<ParquetPart> {
   const { start, end } = from.assignment
   const { source } = from.run
   const file = await footerOf(from, source)
-  const fetched = await fetchedPart(from, source, file, { start, end }, 'input.parquet')
-  return { ...fetched, covers: { start, end }, position: at => ({ at }) }
+  const { behind, ...fetched } = await fetchedPart(from, source, file, { start, end }, 'input.parquet')
+  return { ...fetched, covers: { start, end: behind }, position: at => ({ at }) }
 }
 
 async function wholeOf(from: From, object: PlacedObject): Promise<ParquetPart> {
@@ -67,7 +73,8 @@ async function wholeOf(from: From, object: PlacedObject): Promise<ParquetPart> {
     const refusal = refuseInList(parquetSource(from.run), from.run.columns, file)
     if (refusal) throw refusedObject(source, refusal)
     const range = { start: 0, end: file.footer.groups.length }
-    const fetched = await fetchedPart(from, source, file, range, `input-${item}.parquet`)
+    const undivided = { ...from, leave: undefined }
+    const { behind, ...fetched } = await fetchedPart(undivided, source, file, range, `input-${item}.parquet`)
     const position = (byte: number): Position => ({ at: base + byte, ...named(source, object) })
     return { ...fetched, covers: { start: base, end: base + bytes }, position }
   } catch (error) {
@@ -89,17 +96,18 @@ async function footerOf({ objects }: From, source: SourceObject): Promise<Parque
 }
 
 async function fetchedPart(
-  { objects, run, scratch, signal }: From,
+  { objects, run, scratch, signal, leave }: From,
   source: SourceObject,
   { footer, footerAt }: ParquetFile,
   range: ByteRange,
   name: string,
-): Promise<Omit<ParquetPart, 'covers' | 'position'>> {
+): Promise<Omit<ParquetPart, 'covers' | 'position'> & { behind: number }> {
   const found = columnsOf(footer.schema) ?? []
   const leaves = leavesOf(takenOf(found, run.columns))
   const file = join(scratch.dir, name)
-  const fetched = await fetchGroups({ objects, source, range, signal }, { footer, footerAt }, leaves, file)
-  const groups = footer.groups.slice(range.start, range.end)
+  const wanted = { objects, source, range, signal, leave }
+  const fetched = await fetchGroups(wanted, { footer, footerAt }, leaves, file)
+  const groups = footer.groups.slice(range.start, fetched.behind)
   const pagesChecked = checkPages(file, groups, range.start, leaves)
   const records = groups.reduce((sum, group) => sum + group.records, 0)
   return { source, file, found, groups, first: range.start, records, ...fetched, pagesChecked }

@@ -6,6 +6,7 @@ import { type Attempt, finish } from '../attempt.ts'
 import type { BadRecord } from '../bisect/search.ts'
 import type { Session } from '../duckdb/session.ts'
 import type { WrittenFile } from '../duckdb/write.ts'
+import { restFrom } from '../read/leaving.ts'
 import { namingObject } from '../read/object-fault.ts'
 import { Rejects } from '../read/rejects.ts'
 import { type ParquetPart, partsOf } from './part.ts'
@@ -22,12 +23,15 @@ export async function workParquet(attempt: Attempt): Promise<Report> {
     const began = attempt.elapsedMs()
     for await (const part of partsOf(attempt)) {
       await loading.add(part)
-      if (rejects.tooMany) break
+      if (rejects.tooMany || attempt.leave?.why !== undefined) break
     }
     const { range, counts } = loading
-    attempt.log.info('read', { ...counts, rejected: rejects.count, ms: attempt.elapsedMs() - began })
+    const left = range && range.end < assignment.end ? { at: range.end } : undefined
+    const rest = rejects.tooMany ? undefined : restFrom(attempt.leave, left)
+    attempt.log.info('read', { ...counts, rejected: rejects.count, rest, ms: attempt.elapsedMs() - began })
     const files = await loading.working()
-    return await finish(attempt, { files, rejects, recordsRead: counts.records, range, guessed: false })
+    const read = { recordsRead: counts.records, range, rest }
+    return await finish(attempt, { files, rejects, ...read, guessed: false })
   } finally {
     loading.close()
   }

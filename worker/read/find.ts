@@ -13,11 +13,13 @@ type OnFound = (ordinal: number, position: Position, raw: Buffer, line: number) 
  * are as they are in the source are read from the mark before each; others all again from the start.
  */
 export async function findRecords(
-  from: PartitionSource,
+  source: PartitionSource,
   marks: readonly Mark[],
   ordinals: readonly number[],
   onFound: OnFound,
 ): Promise<void> {
+  // What was read is to be found again, whoever wishes that nothing more be read.
+  const from = { ...source, leave: undefined }
   if (from.run.layout.space !== 'bytes' && from.run.pieces === undefined) {
     const found = await findFrom(from, { ordinal: 0, lines: 0 }, Number.POSITIVE_INFINITY, ordinals, onFound)
     if (found < ordinals.length) throw notFound(ordinals[found])

@@ -1,8 +1,8 @@
 /** The objects of a run's list that a partition takes. */
-import type { Position } from '../../shared/documents.ts'
+import type { Assignment, Position } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { ObjectIndex, ObjectPage, PlacedObject } from '../../shared/plan/objects.ts'
-import { objectKeys, placedObjects } from '../../shared/plan/objects.ts'
+import { isCuttable, objectKeys, placedObjects } from '../../shared/plan/objects.ts'
 import type { SourceObject } from '../../shared/records.ts'
 import { fetchJson } from '../assignment.ts'
 import type { StretchSource } from './stretch.ts'
@@ -32,6 +32,26 @@ export async function* objectsIn({
     base += bytes
     item += count
   }
+}
+
+/** Does the partition own an object that cannot be cut? */
+export function beginsIn({ assignment }: Pick<StretchSource, 'assignment'>, { base }: PlacedObject): boolean {
+  return assignment.start <= base && base < assignment.end
+}
+
+/** Of a partition that others left behind, which may start in the middle of an object: where that one begins. */
+export async function placedStart(
+  source: Pick<StretchSource, 'objects' | 'run' | 'assignment'>,
+): Promise<Assignment> {
+  const { run, assignment } = source
+  const { objectStart, partition, start } = assignment
+  const isPlanned = partition < run.partitions
+  if (run.layout.space !== 'objects' || isPlanned || objectStart !== undefined) return assignment
+  const there = { ...source, assignment: { ...assignment, end: start + 1 } }
+  for await (const object of objectsIn(there)) {
+    if (object.base < start && isCuttable(run, object)) return { ...assignment, objectStart: object.base }
+  }
+  return assignment
 }
 
 /** As the list pins it. */

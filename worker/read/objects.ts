@@ -1,9 +1,9 @@
 /** The stretches of a run over many objects: each object from its own beginning, behind a header of its own. */
 import type { Assignment, Position } from '../../shared/documents.ts'
-import type { PlacedObject } from '../../shared/plan/objects.ts'
+import { isCuttable, isPlannedInPieces, type PlacedObject } from '../../shared/plan/objects.ts'
 import { startedAhead } from './ahead.ts'
 import { bytesFrom } from './bytes.ts'
-import { named, objectsIn, refOf, smallBytesMax } from './listed.ts'
+import { beginsIn, named, objectsIn, refOf, smallBytesMax } from './listed.ts'
 import { type OpenedObject, openObject } from './object-head.ts'
 import { flatStretch, type Stretch, type StretchSource } from './stretch.ts'
 
@@ -14,8 +14,14 @@ export async function* objectStretches(source: StretchSource): AsyncGenerator<St
   const started = startedAhead(objectsIn(source), small, opened => opened.close())
   for await (const { item: object, opened } of started) {
     if (isWhole(source, object)) yield* wholeObject(source, object, opened ?? openWhole(source, object))
-    else yield* pieceOf(source, object)
+    else if (isCuttable(source.run, object)) yield* pieceOf(source, object)
+    else yield* ownObject(source, object)
   }
+}
+
+/** One that cannot be cut belongs to the partition in which it begins. */
+async function* ownObject(source: StretchSource, object: PlacedObject): AsyncGenerator<Stretch> {
+  if (beginsIn(source, object)) yield* wholeObject(source, object, openWhole(source, object))
 }
 
 function openWhole(source: StretchSource, object: PlacedObject): Promise<OpenedObject> {
@@ -35,6 +41,7 @@ async function* wholeObject(
   const ref = refOf(source, object)
   const opened = await opening
   const { from, skipLines, format, compressed } = opened
+  const indivisible = compressed || !isCuttable(source.run, object)
   const position = (at: number): Position => ({
     at: object.base + (compressed ? 0 : at),
     ...(compressed && at > 0 ? { within: at } : {}),
@@ -51,6 +58,8 @@ async function* wholeObject(
       chunks: () => opened.chunks(),
       position,
       covers: { start: object.base, end: object.base + object.bytes },
+      toObjectEnd: true,
+      ...(indivisible ? { indivisible } : {}),
       guessed: false,
       ...(format ? { format } : {}),
     }
@@ -59,18 +68,21 @@ async function* wholeObject(
   }
 }
 
-/** A range of an object that is too large for one partition, in offsets of that object. */
+/** A range of an object that is not taken whole, in offsets of that object. */
 async function* pieceOf(source: StretchSource, object: PlacedObject): AsyncGenerator<Stretch> {
   const { objects, run, assignment } = source
   const ref = refOf(source, object)
-  const opened = await openObject(run, ref, bytesFrom(objects, ref, 0, 0), { isCut: true })
+  const opened = await openObject(run, ref, bytesFrom(objects, ref, 0, 0), {
+    isCut: isPlannedInPieces(run, object),
+  })
   await opened.close()
+  if (opened.compressed) return yield* ownObject(source, object)
   const own = { ...run, source: ref, dataStart: opened.from, dataEnd: object.bytes }
   const flat = flatStretch({ ...source, run: own, assignment: inObject(assignment, object, opened.from) })
   const { base } = object
   const position = (at: number): Position => ({ at: base + at, ...named(ref, object) })
   // What is before the first record belongs to the partition in which the object begins.
-  if (assignment.start === base && opened.from > 0) yield header(base, opened.from, position)
+  if (assignment.start <= base && opened.from > 0) yield header(base, opened.from, position)
   const { skipLines, format } = opened
   yield { ...flat, key: object.key, skipLines, position, ...(format ? { format } : {}) }
 }

@@ -2,7 +2,9 @@
 import { CsvFault } from '../../shared/csv-fault.ts'
 import type { Assignment } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
-import type { SourceRange } from '../../shared/records.ts'
+import type { ByteRange } from '../../shared/ports.ts'
+import type { Rest, SourceRange } from '../../shared/records.ts'
+import { leavesAt, leftBehind, restFrom } from './leaving.ts'
 import { placeWriter } from './place.ts'
 import type { Rejects } from './rejects.ts'
 import type { Spool } from './spool.ts'
@@ -17,9 +19,14 @@ export interface PartitionEnd {
   lines: number
   bytesRead: number
   windowPeakBytes: number
+  /** Where it left off. */
+  rest?: Rest
 }
 
-/** Sound records go to the spool, broken ones to the rejects; blank lines to neither. */
+/**
+ * Sound records go to the spool, broken ones to the rejects; blank lines to neither.
+ * Errors: BAD_INPUT, STOPPED where it is to end and has nothing to keep, and those of reading.
+ */
 export async function readPartition(
   from: PartitionSource,
   spool: Spool,
@@ -28,11 +35,12 @@ export async function readPartition(
   const ends: PartitionEnd[] = []
   for await (const stretch of stretchesOf(from)) {
     const tally = { lines: 0 }
-    const { lines, ...counts } = await readStretch(from, stretch, spool, rejects, tally)
-    const range =
-      stretch.covers ?? (lines ? rangeOf(stretch, lines.start, lines.end) : emptyRange(from, stretch))
-    ends.push({ ...(range ? { range } : {}), ...counts, ...tally })
-    if (rejects.tooMany) break
+    const { lines, left: leftAt, ...counts } = await readStretch(from, stretch, spool, rejects, tally)
+    const range = rangeRead(from, stretch, lines, leftAt)
+    const left = leftAt === undefined ? leftBehind(from, stretch) : stretch.position(leftAt)
+    const rest = restFrom(from.leave, left)
+    ends.push({ ...(range ? { range } : {}), ...counts, ...tally, ...(rest ? { rest } : {}) })
+    if (rejects.tooMany || rest) break
   }
   spool.flush()
   rejects.flush()
@@ -46,12 +54,15 @@ function readStretch(
   rejects: Rejects,
   tally: { lines: number },
 ) {
+  if (from.raw && stretch.format) throw otherOrder()
   const format = stretch.format ?? from.format
   const writePlace = placeWriter(from.run, format)
   return readUnits(requestOf(from, stretch), unit => {
     const before = tally.lines
+    const skipped = isNoRecord(unit, format)
+    if (!skipped && leavesAt(from.leave, stretch, spool.records + rejects.count)) return 'before'
     tally.lines += linesOf(unit, format)
-    if (isNoRecord(unit, format)) return true
+    if (skipped) return true
     const fault = format.fault(unit)
     if (fault !== undefined) {
       const line = lineOf(stretch, before)
@@ -65,6 +76,28 @@ function readStretch(
     spool.end()
     return true
   })
+}
+
+function otherOrder(): MillraceError {
+  return new MillraceError(
+    'BAD_INPUT',
+    'An object has its fields in another order, and records are given raw',
+    {
+      refusal: 'COLUMNS_DIFFER',
+      remedy: "Set work.input to 'ndjson' or 'csv', which give fields by their names.",
+    },
+  )
+}
+
+function rangeRead(
+  from: PartitionSource,
+  stretch: Stretch,
+  lines: ByteRange | undefined,
+  left: number | undefined,
+): SourceRange | undefined {
+  const { covers } = stretch
+  if (covers && left !== undefined) return { start: covers.start, end: stretch.position(left).at }
+  return covers ?? (lines ? rangeOf(stretch, lines.start, lines.end) : emptyRange(from, stretch))
 }
 
 function rangeOf(stretch: Stretch, first: number, last: number): SourceRange {
@@ -91,9 +124,11 @@ function joined(ends: readonly PartitionEnd[]): PartitionEnd {
   const lines = ends.reduce((sum, each) => sum + each.lines, 0)
   const bytesRead = ends.reduce((sum, each) => sum + each.bytesRead, 0)
   const windowPeakBytes = ends.reduce((most, each) => Math.max(most, each.windowPeakBytes), 0)
-  if (start === undefined || end === undefined) return { lines, bytesRead, windowPeakBytes }
+  const { rest } = ends.at(-1) ?? {}
+  const counts = { lines, bytesRead, windowPeakBytes, ...(rest ? { rest } : {}) }
+  if (start === undefined || end === undefined) return counts
   const within = { ...(startWithin ? { startWithin } : {}), ...(endWithin ? { endWithin } : {}) }
-  return { range: { start, end, ...within }, lines, bytesRead, windowPeakBytes }
+  return { range: { start, end, ...within }, ...counts }
 }
 
 /** Reading so far that the first record's start is known for sure would cost more than the partition's work. */
@@ -101,7 +136,8 @@ const proofBytesMax = 64 * 1024 ** 3
 
 /** Does its reading begin with a guess that was not proven? */
 export function isGuessed({ format, run, assignment }: PartitionSource): boolean {
-  const known = assignment.exactStart ?? assignment.scanFrom
+  const { exactStart, scanFrom, unproven } = assignment
+  const known = (unproven ? undefined : exactStart) ?? scanFrom
   const { space } = run.layout
   // What looks like the beginning of a block may be data of another one.
   if (known !== undefined || (!format.guesses && space !== 'blocks')) return false
@@ -113,20 +149,19 @@ export function isGuessed({ format, run, assignment }: PartitionSource): boolean
 export async function provenStart(
   from: PartitionSource,
 ): Promise<Pick<Assignment, 'exactStart' | 'exactWithin'>> {
-  const { assignment, run } = from
-  const known = assignment.objectStart ?? run.dataStart
+  const { exactStart, ...assignment } = from.assignment
+  const known = assignment.objectStart ?? from.run.dataStart
   if (assignment.start - known > proofBytesMax) {
     throw new MillraceError(
       'BAD_INPUT',
       `The partition is bad, or the guess of its start at byte ${assignment.start} is wrong`,
     )
   }
-  for await (const stretch of stretchesOf({
-    ...from,
-    assignment: { ...assignment, scanFrom: known },
-  })) {
-    const { lines } = await readUnits(requestOf(from, stretch), () => false)
-    if (lines === undefined) break
+  const scanned = { ...from, assignment: { ...assignment, scanFrom: known } }
+  for await (const stretch of stretchesOf(scanned)) {
+    if (stretch.covers) return { exactStart: stretch.covers.start }
+    const { lines } = await readUnits(requestOf(scanned, stretch), () => false)
+    if (lines === undefined) continue
     const { at, within } = stretch.position(lines.start)
     return { exactStart: at, ...(within ? { exactWithin: within } : {}) }
   }

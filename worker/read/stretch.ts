@@ -6,6 +6,7 @@ import type { Pipeline } from '../../shared/pipeline.ts'
 import type { ByteRange, Objects } from '../../shared/ports.ts'
 import { avroObjects } from '../avro/objects.ts'
 import { avroStretch } from '../avro/stretch.ts'
+import type { Leave } from '../notice/leave.ts'
 import { bytesFrom } from './bytes.ts'
 import { blockStretches } from './compressed/blocks.ts'
 import { wholeStretch } from './compressed/whole.ts'
@@ -30,6 +31,12 @@ export interface Stretch {
   opens?: Position
   /** Takes these bytes of the source whole, however many records are in them. */
   covers?: ByteRange
+  /** No other partition could go on in the middle of it. */
+  indivisible?: true
+  /** Of many objects: it ends with its object. */
+  toObjectEnd?: true
+  /** Set by `chunks`: where it left off of itself. */
+  left?: Position
   /** What was skipped at `from` is not known: the scanner may have to guess. */
   guessed: boolean
   /** Of many objects: the one it lies in, which faults then name. */
@@ -45,11 +52,14 @@ export interface StretchSource {
   run: RunDocument
   assignment: Assignment
   signal?: AbortSignal | undefined
+  leave?: Leave | undefined
 }
 
 /** The stretches of a partition, in order. */
 export async function* stretchesOf(source: StretchSource): AsyncGenerator<Stretch> {
   const { format, space } = source.run.layout
+  const { start, end } = source.assignment
+  if (start >= end) return
   if (space === 'objects') return yield* format === 'avro' ? avroObjects(source) : objectStretches(source)
   if (format === 'avro') return yield avroStretch(source)
   if (space === 'blocks') return yield* blockStretches(source)

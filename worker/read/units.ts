@@ -33,6 +33,8 @@ export interface UnitsRequest {
 }
 
 export interface UnitsEnd {
+  /** In the stretch: of the line before which the reader was left; absent where it was not. */
+  left?: number
   /** In the stretch: from the first line's first byte to behind the last line; absent where none begins in it. */
   lines?: ByteRange
   bytesRead: number
@@ -40,8 +42,11 @@ export interface UnitsEnd {
   windowPeakBytes: number
 }
 
+/** Go on behind the unit, end with it, or end before it: then it is not taken. */
+type OnUnit = (unit: Unit) => boolean | 'before'
+
 /** Errors: BAD_INPUT for a record over `recordBytesMax`, STOPPED, and those of reading. */
-export async function readUnits(request: UnitsRequest, onUnit: (unit: Unit) => boolean): Promise<UnitsEnd> {
+export async function readUnits(request: UnitsRequest, onUnit: OnUnit): Promise<UnitsEnd> {
   const { key } = request.stretch
   try {
     return await readAll(request, onUnit)
@@ -50,7 +55,7 @@ export async function readUnits(request: UnitsRequest, onUnit: (unit: Unit) => b
   }
 }
 
-async function readAll(request: UnitsRequest, onUnit: (unit: Unit) => boolean): Promise<UnitsEnd> {
+async function readAll(request: UnitsRequest, onUnit: OnUnit): Promise<UnitsEnd> {
   const { stretch } = request
   const reading = new Reading(request, new Window(stretch.from, request.encoding), onUnit)
   let bytesRead = 0
@@ -63,15 +68,22 @@ async function readAll(request: UnitsRequest, onUnit: (unit: Unit) => boolean): 
     }
     reading.end()
   }
-  return { ...reading.lines(), bytesRead, windowPeakBytes: reading.window.peakBytes }
+  const { left } = reading
+  return {
+    ...reading.lines(),
+    ...(left === undefined ? {} : { left }),
+    bytesRead,
+    windowPeakBytes: reading.window.peakBytes,
+  }
 }
 
 class Reading {
   readonly window: Window
   done = false
+  left: number | undefined
   readonly #request: UnitsRequest
   readonly #unit: Unit
-  readonly #onUnit: (unit: Unit) => boolean
+  readonly #onUnit: OnUnit
   #scanner: Scanner | undefined
   #first: number | undefined
   #lastEnd: number | undefined
@@ -79,7 +91,7 @@ class Reading {
   #begin = 0
   #beginOffset: number
 
-  constructor(request: UnitsRequest, window: Window, onUnit: (unit: Unit) => boolean) {
+  constructor(request: UnitsRequest, window: Window, onUnit: OnUnit) {
     this.#request = request
     this.#first = request.stretch.first
     this.#beginOffset = request.stretch.from
@@ -131,15 +143,23 @@ class Reading {
       if (lineEnd >= stretch.start) this.#first = lineEnd
       this.done = lineEnd >= stretch.end()
     } else {
+      const taken = this.#emit(line)
+      if (taken === 'before') return this.#leave()
       this.#lastEnd = lineEnd
-      this.done = !this.#emit(line) || lineEnd >= stretch.end()
+      this.done = !taken || lineEnd >= stretch.end()
     }
     this.#begin = line.end
     this.#beginOffset = lineEnd
     return !this.done
   }
 
-  #emit(line: ScannedLine): boolean {
+  #leave(): boolean {
+    this.left = this.#beginOffset
+    this.done = true
+    return false
+  }
+
+  #emit(line: ScannedLine): ReturnType<OnUnit> {
     this.#unit.begin = this.#begin
     this.#unit.offset = this.#beginOffset
     this.#unit.line = line

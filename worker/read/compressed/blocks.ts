@@ -36,11 +36,14 @@ function blockStretch(
   const from = headed ? skipBytes : place.within
   const first = !guessed && place.at >= assignment.start ? { first: from } : {}
   const members = new Members(assignment.start, assignment.end, run.source.bytes)
+  // Of a start that is to be proven: it lies so far behind the partition's first member.
+  const { exactStart, exactWithin = 0 } = assignment
+  const behindFirst = exactStart === undefined ? Math.max(1, exactWithin) : 1
   return {
     from,
     ...first,
     get start() {
-      return Math.max(members.ownFrom, headed ? skipBytes : 0) + 1
+      return Math.max(members.ownFrom + behindFirst, headed ? skipBytes + 1 : 0)
     },
     end: () => Math.max(members.ownTo, opens && headed ? skipBytes : 0) + 1,
     chunks: () => behind(from, chunksOf(source, place.at, members)),

@@ -14,6 +14,7 @@ export function wholeStretch(source: StretchSource): Stretch {
     chunks: () => behind(skipBytes, contentOf(source)),
     position: offset => ({ at: 0, within: offset }),
     covers: { start: 0, end: object.bytes },
+    indivisible: true,
     guessed: false,
   }
 }
