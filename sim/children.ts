@@ -23,6 +23,19 @@ const hostLost = {
   statusReason: 'Host EC2 (instance i-0abc1234def567890) terminated.',
 }
 
+/** So long a child is RUNNABLE before Batch gives it up. */
+const stuckMs = 60 * 60 * 1000
+const misconfigured =
+  'Canceled by JobStateTimeLimit action due to reason: MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT'
+
+export interface ChildrenOptions {
+  misfortunes?: readonly Misfortune[]
+  /** How many workers run at once. */
+  slots?: number
+  /** Finds the how manieth child no machine? */
+  stuck?: (nth: number) => boolean
+}
+
 export class Children {
   /** Every attempt that got as far as its assignment, in order. */
   readonly attempted: Attempted[] = []
@@ -41,19 +54,17 @@ export class Children {
   readonly #worldOf: (life: Life) => World
   readonly #jobOf = new WeakMap<Life, string>()
   readonly #misfortunes: readonly Misfortune[]
+  readonly #stuck: (nth: number) => boolean
+  #heard = 0
   readonly #times = new Map<string, number>()
   readonly #pages = new Map<string, unknown>()
 
-  constructor(
-    jobs: MemoryJobs,
-    worldOf: (life: Life) => World,
-    misfortunes: readonly Misfortune[] = [],
-    slots = slotsDefault,
-  ) {
+  constructor(jobs: MemoryJobs, worldOf: (life: Life) => World, options: ChildrenOptions = {}) {
     this.#jobs = jobs
     this.#worldOf = worldOf
-    this.#misfortunes = misfortunes
-    this.slots = slots
+    this.#misfortunes = options.misfortunes ?? []
+    this.#stuck = options.stuck ?? (() => false)
+    this.slots = options.slots ?? slotsDefault
   }
 
   get startable(): boolean {
@@ -68,12 +79,18 @@ export class Children {
     if (detail.status !== JobStatus.RUNNABLE || (size !== undefined && index === undefined)) return
     const { environment } = detail.container as { environment: { name: string; value: string }[] }
     const attempts = detail.attempts as unknown[]
+    if (this.#stuck(this.#heard++)) return void this.#giveUp(detail.jobId)
     this.#runnable.push({
       ...Object.fromEntries(environment.map(({ name, value }) => [name, value])),
       AWS_BATCH_JOB_ID: detail.jobId,
       AWS_BATCH_JOB_ATTEMPT: String(attempts.length + 1),
       ...(index === undefined ? {} : { AWS_BATCH_JOB_ARRAY_INDEX: String(index) }),
     })
+  }
+
+  async #giveUp(jobId: string): Promise<void> {
+    await this.#worldOf(new Life('batch')).clock.sleep(stuckMs)
+    this.#jobs.end(jobId, { status: JobStatus.FAILED, statusReason: misconfigured })
   }
 
   /** The oldest RUNNABLE child, from start to end. */

@@ -18,6 +18,8 @@ export interface Delivery {
 export interface DeliveryOptions {
   /** How often an event is delivered (default 1); 0 loses it. */
   copies?: (delivery: Delivery) => number
+  /** How much later it comes than it was sent, in ms. */
+  delayMs?: (delivery: Delivery) => number
   /** Kept back until `stopHolding`. */
   holds?: (delivery: Delivery) => boolean
 }
@@ -43,12 +45,19 @@ export class Deliveries {
 
   enqueue(step: FunctionName, event: unknown, by = 'aws'): void {
     const delivery = { by, step, event, dueAt: this.#clock.now(), tries: 0, number: this.sent++ }
+    const text = JSON.stringify(event)
     const copies = this.#options.copies?.(delivery) ?? 1
     for (let copy = 0; copy < copies; copy++) {
-      const own = { ...delivery, event: structuredClone(event) }
+      const own = { ...delivery, event: JSON.parse(text) as unknown }
       if (this.#holding && this.#options.holds?.(own)) this.held.push(own)
-      else this.#ready.push(own)
+      else this.#send(own)
     }
+  }
+
+  #send(delivery: Delivery): void {
+    const dueAt = delivery.dueAt + (this.#options.delayMs?.(delivery) ?? 0)
+    if (dueAt <= this.#clock.now()) this.#ready.push(delivery)
+    else this.#later.push({ ...delivery, dueAt })
   }
 
   /** What was held back is delivered after all, and nothing is held back any more. */
@@ -65,6 +74,25 @@ export class Deliveries {
     return taken
   }
 
+  /** So many more for the same function, where that takes several at once. */
+  alike({ step }: Delivery, count: number): Delivery[] {
+    if (!manners[step].isQueue) return []
+    const found: Delivery[] = []
+    for (let at = this.#ready.length - 1; at >= 0 && found.length < count; at--)
+      if (this.#ready[at]?.step === step) found.push(...this.#ready.splice(at, 1))
+    return found
+  }
+
+  /** Those that were given up are tried once more, as a person would. @returns how many */
+  redrive(step: FunctionName): number {
+    const dead = this.dead.filter(one => one.step === step)
+    for (const one of dead) {
+      this.dead.splice(this.dead.indexOf(one), 1)
+      this.#ready.push({ ...one, tries: 0 })
+    }
+    return dead.length
+  }
+
   /** As the service that brought it would: later, and not for ever. */
   bringAgain(delivery: Delivery): void {
     const { triesMax, againAfterMs } = manners[delivery.step]
@@ -75,12 +103,13 @@ export class Deliveries {
 
   /** After time has moved. */
   becomeDue(): void {
+    if (this.#later.length === 0) return
     const now = this.#clock.now()
     this.#ready.push(...this.#later.filter(({ dueAt }) => dueAt <= now))
     this.#later = this.#later.filter(({ dueAt }) => dueAt > now)
   }
 
   nextDueAt(): number {
-    return Math.min(...this.#later.map(({ dueAt }) => dueAt))
+    return this.#later.reduce((next, { dueAt }) => Math.min(next, dueAt), Infinity)
   }
 }

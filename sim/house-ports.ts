@@ -12,6 +12,7 @@ import { createMemoryRecords } from '../shared/memory/records.ts'
 import type { Objects, Ports, Records } from '../shared/ports.ts'
 import { Invariants, watchedObjects } from './invariants.ts'
 import { faultsOf } from './proof.ts'
+import { staleIndexes } from './stale.ts'
 
 const startMs = Date.UTC(2026, 0, 31, 12)
 
@@ -19,6 +20,12 @@ export interface PortOptions {
   seed?: number
   /** How long Batch does not show a new job. */
   visibleAfterMs?: number
+  /** The same, where it changes. */
+  lagMs?: () => number
+  /** How long ago it was what indexes show. */
+  staleMs?: () => number
+  /** By how much a job may be early, since clocks differ. */
+  skewToleratedMs?: number
   /** Outputs are compared byte for byte with the source (default), where there are not too many. */
   withContent?: boolean
 }
@@ -39,13 +46,13 @@ export interface HousePorts {
 /** `route` takes every event of S3 and Batch, with its bus. */
 export function openHousePorts(
   config: Config,
-  { seed = 1, visibleAfterMs = 0, withContent = true }: PortOptions,
+  { seed = 1, visibleAfterMs = 0, lagMs, staleMs, skewToleratedMs = 0, withContent = true }: PortOptions,
   route: (bus: string, event: unknown) => void,
 ): HousePorts {
   const clock = createMemoryClock(startMs, seed)
   const [bus, chat, records] = [createMemoryBus(clock), createMemoryChat(), createMemoryRecords()]
   const onStateChange = (event: BatchStateChange): void => route(defaultBus, event)
-  const jobs = createMemoryJobs({ clock, visibleAfterMs, onStateChange })
+  const jobs = createMemoryJobs({ clock, visibleAfterMs: lagMs ?? visibleAfterMs, onStateChange })
   const objects = createMemoryObjects({
     versioned: true,
     clock,
@@ -54,7 +61,7 @@ export function openHousePorts(
       route(defaultBus, objectCreated({ bucket, key, bytes, etag, version, sequencer }, clock.now()))
     },
   })
-  const invariants = new Invariants(records, clock)
+  const invariants = new Invariants(records, clock, skewToleratedMs)
   const certificates: Certificate[] = []
   const certified = async (text: string): Promise<void> => {
     const certificate = JSON.parse(text) as Certificate
@@ -64,7 +71,7 @@ export function openHousePorts(
   }
   const watched = {
     objects: watchedObjects(objects, invariants, config.buckets.output, certified),
-    records: invariants.records(),
+    records: staleMs ? staleIndexes(invariants.records(), clock, staleMs) : invariants.records(),
     jobs: invariants.jobs(jobs),
     bus,
     chat: invariants.chat(chat),

@@ -1,5 +1,7 @@
 /** Every call of a port passes one place, so that it can be counted, ordered, and made to fail. */
+import { isoTime } from '../shared/clock.ts'
 import type { Ports } from '../shared/ports.ts'
+import type { Trouble } from './trouble.ts'
 
 /** By whom: one whose calls wait for nobody's turn. */
 export const person = 'person'
@@ -44,4 +46,11 @@ export function countedCalls(calls: readonly PortCall[]): Record<string, number>
   const counts: Record<string, number> = {}
   for (const { name } of calls) counts[name] = (counts[name] ?? 0) + 1
   return counts
+}
+
+/** One line of a trace. `nowMs`: epoch ms. */
+export function noted(nowMs: number, { by, name, subject }: PortCall, trouble: Trouble | undefined): string {
+  const { kind, when, ...more } = trouble ?? {}
+  const struck = trouble ? `  <<< ${kind} ${when} ${JSON.stringify(more)}` : ''
+  return `${isoTime(nowMs).slice(11, 23)} ${by} ${name} ${JSON.stringify(subject).slice(0, 160)}${struck}`
 }

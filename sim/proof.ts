@@ -1,5 +1,5 @@
 /** Whether a certificate is true, worked out anew from the objects and records themselves. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { type Certificate, officialOutputs } from '../shared/certificate.ts'
 import { type RunDocument, stateKeys } from '../shared/documents.ts'
 import { JsonArray } from '../shared/json/array.ts'
@@ -8,6 +8,7 @@ import { fromItem, type PartitionRecord, recordKeys } from '../shared/records.ts
 import { PartitionState } from '../shared/vocabulary.ts'
 import { countLines } from './stand-in-lines.ts'
 import { wholeList } from './stand-in-objects.ts'
+import { sifted } from './work.ts'
 
 export async function readBytes(objects: Objects, bucket: string, key: string): Promise<Buffer> {
   const chunks: Buffer[] = []
@@ -23,8 +24,12 @@ export async function faultsOf(
 ): Promise<string[]> {
   const faults = [...untiled(certificate)]
   const parts: Buffer[] = []
-  for (const [at, partition] of certificate.partitions.entries()) {
-    if (partition.partition !== at) faults.push(`place ${at} holds partition ${partition.partition}`)
+  const seen = new Set<number>()
+  // Partitions that were cut have their new ones behind them: their order is that of the source.
+  for (const partition of certificate.partitions) {
+    const at = partition.partition
+    if (seen.has(at)) faults.push(`partition ${at} is there twice`)
+    seen.add(at)
     const item = await world.records.get(recordKeys.partition(certificate.runId, at))
     const record = item && fromItem<PartitionRecord>(item)
     if (record?.state !== PartitionState.SUCCEEDED) faults.push(`partition ${at} is ${record?.state}`)
@@ -36,7 +41,7 @@ export async function faultsOf(
       continue
     }
     const bytes = await readBytes(world.objects, certificate.outputBucket, output.key)
-    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    const sha256 = hash('sha256', bytes, 'hex')
     if (sha256 !== output.sha256 || bytes.length !== output.bytes) faults.push(`${output.key} differs`)
     parts.push(bytes)
   }
@@ -65,10 +70,13 @@ async function contentFaults(certificate: Certificate, objects: Objects, written
   if (dataStart + content.length !== dataEnd) return ['the data does not end where the object does']
   const lines = countLines(content)
   return [
-    ...(content.equals(written) ? [] : ['the outputs together are not the source']),
+    ...(passing(content).equals(written) ? [] : ['the outputs together are not the source']),
     ...(certificate.recordsRead === lines ? [] : [`${certificate.recordsRead} records of ${lines} are read`]),
   ]
 }
+
+/** What a sound work makes of it. */
+const passing = (content: Buffer): Buffer => sifted(content, Number.MAX_SAFE_INTEGER).kept
 
 /** Lines end in newlines, so that objects laid end to end are one text. */
 async function listFaults({ runId, recordsRead }: Certificate, objects: Objects, written: Buffer) {
@@ -76,7 +84,7 @@ async function listFaults({ runId, recordsRead }: Certificate, objects: Objects,
   const whole = await wholeList(objects, run)
   if (whole === undefined) return []
   return [
-    ...(whole.content.equals(written) ? [] : ['the outputs together are not the objects']),
+    ...(passing(whole.content).equals(written) ? [] : ['the outputs together are not the objects']),
     ...(recordsRead === whole.lines ? [] : [`${recordsRead} records of ${whole.lines} are read`]),
   ]
 }

@@ -11,6 +11,8 @@ const wiring = readWiring(path.resolve(import.meta.dirname, '../serverless.yml')
 export interface Manners {
   /** The first delivery counts. */
   triesMax: number
+  /** Are its events handed out of a queue, several at once? */
+  isQueue: boolean
   /** Until the same event comes again. */
   againAfterMs: number
 }
@@ -18,9 +20,14 @@ export interface Manners {
 function mannersOf(name: FunctionName): Manners {
   const declared = wiring.functions.find(one => one.name === name)
   const source = declared?.queues[0]
-  if (source === undefined) return { triesMax: 1 + (declared?.retriesMax ?? 0), againAfterMs: 60_000 }
+  if (source === undefined)
+    return { triesMax: 1 + (declared?.retriesMax ?? 0), isQueue: false, againAfterMs: 60_000 }
   const queue = wiring.queues.find(one => one.name === source.queue)
-  return { triesMax: queue?.redrive?.receivesMax ?? 1, againAfterMs: queue?.visibilityMs ?? 0 }
+  return {
+    triesMax: queue?.redrive?.receivesMax ?? 1,
+    isQueue: true,
+    againAfterMs: queue?.visibilityMs ?? 0,
+  }
 }
 
 export const manners = Object.fromEntries(functionNames.map(name => [name, mannersOf(name)])) as Record<

@@ -7,6 +7,7 @@ import { exitCodes } from '../shared/failure.ts'
 import type { Report } from '../shared/records.ts'
 import { Stage } from '../shared/vocabulary.ts'
 import type { Attempt } from '../worker/attempt.ts'
+import type { Scratch } from '../worker/scratch.ts'
 import type { Hands } from '../worker/work.ts'
 import type { Attempted, Fate } from './fates.ts'
 import { never, type ProcessEnd } from './life.ts'
@@ -27,20 +28,12 @@ export interface StandInOptions {
   worked: (partition: number, bytes: number) => void
 }
 
-const noScratch = {
-  dir: '',
-  spool: '',
-  rejects: '',
-  spill: '',
-  out: '',
-  remove: async (): Promise<void> => undefined,
-}
-
 /** For one process. */
 export function standInHands(options: StandInOptions): Partial<Hands> {
   let fate: Fate | undefined
   return {
-    openScratch: async () => noScratch,
+    // Nothing of it is used: what is read is held in memory.
+    openScratch: async () => ({ remove: async () => undefined }) as unknown as Scratch,
     peakRssMiB: () => 0,
     fetchAssignment: async (objects, bucket, child) => {
       const fetched = await options.fetch(objects, bucket, child)

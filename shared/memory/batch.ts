@@ -166,7 +166,8 @@ export class BatchInMemory implements MemoryJobs {
   }
 
   #visible(job: SubmittedJob): boolean {
-    return job.createdAt + (this.#options.visibleAfterMs ?? 0) <= this.#options.clock.now()
+    const { visibleAfterMs: after = 0, clock } = this.#options
+    return job.createdAt + (typeof after === 'number' ? after : after()) <= clock.now()
   }
 
   /** What has a container of its own. Errors: NOT_FOUND, also for the parent of an array. */

@@ -6,6 +6,8 @@ export interface MemoryBus extends Bus {
   readonly events: readonly OwnEvent[]
   /** Held back until `dueAt` (epoch ms), soonest first. */
   held(): { event: OwnEvent; dueAt: number }[]
+  /** Epoch ms of the soonest that is held back; `Infinity`: there is none. */
+  nextDueAt(): number
   /** What is new since the last call, with what has become due by the clock; each event once. */
   take(): OwnEvent[]
 }
@@ -29,6 +31,7 @@ export function createMemoryBus(clock: Clock): MemoryBus {
       release()
       return held.map(({ event, dueAt }) => ({ event: copyOf(event), dueAt }))
     },
+    nextDueAt: () => held[0]?.dueAt ?? Infinity,
     take: () => {
       release()
       const fresh = events.slice(taken)

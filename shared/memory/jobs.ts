@@ -21,7 +21,7 @@ export interface MemoryJobsOptions {
   /** Every change of state of every child, parent and plain job, in the order it happened. */
   onStateChange?: (event: BatchStateChange) => void
   /** How long `find` and `describe` do not see a new job; Batch is known to lag (default 0). */
-  visibleAfterMs?: number
+  visibleAfterMs?: number | (() => number)
   /** Of the job definition's retry strategy: how many attempts a reclaimed child gets (default 5). */
   attemptsMax?: number
 }

@@ -1,0 +1,118 @@
+/** What must hold of the promises once a story is over and all is quiet. */
+import { tellLeaseMs, toldMark } from '../functions/notify.ts'
+import { partitionsOf, tasksBeside } from '../functions/steps/gather.ts'
+import { officialOutputs } from '../shared/certificate.ts'
+import { outputKeys, stateKeys } from '../shared/documents.ts'
+import { isOpen } from '../shared/lifecycle.ts'
+import { hasEnded } from '../shared/memory/submitted-job.ts'
+import type { Objects } from '../shared/ports.ts'
+import { type RunRecord, recordKeys } from '../shared/records.ts'
+import { RunState } from '../shared/vocabulary.ts'
+import { runsOf } from './acts.ts'
+import type { Troubles } from './faults.ts'
+import type { MemoryHouse } from './memory-house.ts'
+import type { Story } from './story.ts'
+
+/** Each begins with the name of the promise. */
+export async function endOf(house: MemoryHouse, story: Story, troubles: Troubles): Promise<string[]> {
+  const broken = [...house.ports.invariants.broken]
+  const { failures } = house
+  for (const { step, error } of failures) broken.push(`Every run ends: ${step} met ${wordsOf(error)}`)
+  broken.push(...(await saidTooOften(house, troubles)))
+  for (const run of await runsOf(house)) {
+    const name = `run ${run.runId}`
+    if (isOpen(run.state)) broken.push(`Every run ends: ${name} is ${run.state}`)
+    else broken.push(...(await leftBy(house, run)), ...untold(house, run))
+    if (!mayFail(story) && run.state !== RunState.SUCCEEDED)
+      broken.push(`Every run ends: ${name} is ${run.state} for no fault of its own`)
+  }
+  return broken
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+/** Where no worker was touched, and no file was bad or changed, there is no reason to fail. */
+function mayFail({ acts, faults }: Story): boolean {
+  const touched = faults.some(({ kind }) => kind === 'process' || kind === 'work' || kind === 'stuck')
+  const drops = acts.flatMap(act => (act.kind === 'drop' ? [act] : []))
+  const keys = new Set(drops.map(({ key }) => key))
+  const bad = drops.some(({ mark, lines }) => mark !== undefined || lines === 0)
+  const changed = keys.size < drops.length || acts.some(({ kind }) => kind !== 'drop' && kind !== 'retry')
+  return touched || bad || changed
+}
+
+/** Slack takes no token for "the same again": who dies over it, or outstays its lease, may leave words said twice. */
+function saidTooOften({ ports }: MemoryHouse, troubles: Troubles): string[] {
+  const slow = troubles.of('pause').filter(({ ms }) => ms >= tellLeaseMs / 2).length
+  const wordsMax = 1 + (troubles.struck.get('notify') ?? 0) + slow
+  return [...ports.invariants.said]
+    .filter(([, times]) => times > wordsMax)
+    .map(([words, times]) => `Said once: ${times} times ${words}`)
+}
+
+function untold(house: MemoryHouse, run: RunRecord): string[] {
+  const rules = house.pipelines.find(({ name }) => name === run.pipeline)?.notify
+  const states: RunState[] = [RunState.FAILED, RunState.REFUSED]
+  if (!states.includes(run.state) || rules?.slack === undefined) return []
+  const said = [...house.ports.invariants.said.keys()].some(words => words.startsWith(run.runId))
+  if (said && run.told === toldMark(run) && run.alertedAt !== undefined) return []
+  return [`Said once: nobody was told that run ${run.runId} is ${run.state}`]
+}
+
+async function leftBy(house: MemoryHouse, run: RunRecord): Promise<string[]> {
+  const { ports, config } = house
+  const broken: string[] = []
+  const name = `run ${run.runId}`
+  if ((run as { open?: unknown }).open !== undefined)
+    broken.push(`Every run ends: ${name} is ${run.state} and still among the open`)
+  for (const { jobId, request } of ports.jobs.submitted()) {
+    if (request.environment.MILLRACE_RUN_ID !== run.runId) continue
+    if (ports.jobs.children(jobId).some(({ status }) => !hasEnded(status)))
+      broken.push(`Nothing orphaned: job ${jobId} outlives ${name}`)
+  }
+  const entry = await ports.records.get(recordKeys.source(run.source, run.source.version ?? ''))
+  if (entry?.runId !== run.runId) broken.push(`Once: the ledger does not name ${name}`)
+  broken.push(...(await outputsOf(house, run)))
+  const finished: RunState[] = [RunState.SUCCEEDED, RunState.REFUSED]
+  if (!finished.includes(run.state)) return broken
+  const pieces = await keysBelow(ports.objects, config.buckets.state, stateKeys.piecesPrefix(run.runId))
+  if (pieces.length > 0) broken.push(`Nothing orphaned: ${name} leaves ${pieces.length} pieces`)
+  return broken
+}
+
+/** All that a certificate names is there; and nothing else but what a retry needs. */
+async function outputsOf(house: MemoryHouse, run: RunRecord): Promise<string[]> {
+  const { ports, config } = house
+  const broken: string[] = []
+  const certified = ports.certificates.filter(({ runId }) => runId === run.runId)
+  const wanted = run.state === RunState.SUCCEEDED ? 1 : 0
+  if (certified.length !== wanted)
+    broken.push(`All or nothing: run ${run.runId} is ${run.state} with ${certified.length} certificates`)
+  const named = new Set(certified.flatMap(officialOutputs).map(({ key }) => key))
+  const retriable: RunState[] = [RunState.FAILED, RunState.CANCELLED]
+  if (retriable.includes(run.state)) {
+    const tasks = [...(await partitionsOf(ports, run)), ...(await tasksBeside(ports, run))]
+    for (const { report } of tasks) for (const { key } of report?.outputs ?? []) named.add(key)
+  }
+  const prefix = house.pipelines.find(one => one.name === run.pipeline)?.output.prefix ?? ''
+  const there = new Set(
+    await keysBelow(ports.objects, config.buckets.output, outputKeys.runPrefix(prefix, run.runId)),
+  )
+  for (const key of there)
+    if (!named.has(key)) broken.push(`Nothing orphaned: ${key} of a ${run.state} run is named by nobody`)
+  for (const key of named) if (!there.has(key)) broken.push(`All or nothing: ${key} is named and not there`)
+  return broken
+}
+
+async function keysBelow(objects: Objects, bucket: string, prefix: string): Promise<string[]> {
+  const keys: string[] = []
+  let after: string | undefined
+  do {
+    const page = await objects.list(bucket, prefix, after)
+    for (const { key } of page.objects) keys.push(key)
+    after = page.next
+  } while (after !== undefined)
+  return keys
+}
