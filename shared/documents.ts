@@ -124,6 +124,8 @@ export const stateKeys = {
   resplits: (runId: string, round: number): string => `runs/${runId}/resplits/${padded(round, 2)}.json`,
   /** The `MergeTask` of one child of the merge stage. */
   merge: (runId: string, merge: number): string => `runs/${runId}/merges/${padded(merge, 8)}.json`,
+  /** Below a prefix of their own, likewise; each attempt's below its fence. */
+  checkpoints: (runId: string, partition: number): string => `checkpoints/${runId}/${padded(partition, 8)}/`,
   rejects: (runId: string, partition: number, fence: number): string =>
     `runs/${runId}/rejects/part-${padded(partition, 8)}-${fence}.ndjson`,
 }

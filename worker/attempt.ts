@@ -8,9 +8,11 @@ import {
   stateKeys,
 } from '../shared/documents.ts'
 import { isError, MillraceError } from '../shared/errors.ts'
+import { isCommand } from '../shared/pipeline/work.ts'
 import type { Objects } from '../shared/ports.ts'
 import type { OutputObject, Report, Rest, SourceRange } from '../shared/records.ts'
 import type { Stage } from '../shared/vocabulary.ts'
+import { isRaw, rawFormat } from './command/raw.ts'
 import type { Session, SessionOptions } from './duckdb/session.ts'
 import { working } from './duckdb/working.ts'
 import type { WrittenFile } from './duckdb/write.ts'
@@ -52,7 +54,9 @@ export interface Attempt {
 export async function work(attempt: Attempt): Promise<Report> {
   const { run, objects, signal, leave, scratch, log } = attempt
   const assignment = await placedStart(attempt)
-  const source = { objects, run, format: placedFormat(formatOf(run), run), signal, leave }
+  const raw = isRaw(run.pipeline)
+  const placed = placedFormat(formatOf(run), run)
+  const source = { objects, run, raw, format: raw ? rawFormat(placed) : placed, signal, leave }
   try {
     return await workFrom(attempt, { ...source, assignment })
   } catch (error) {
@@ -76,13 +80,18 @@ async function workFrom(attempt: Attempt, source: PartitionSource): Promise<Repo
     const { range, lines, rest } = await reading(attempt, source, spool, rejects)
     const guessed = isGuessed(source)
     const isWork = spool.records > 0 && !rejects.tooMany
-    const files = isWork ? await working(attempt, source, spool, rejects, guessed) : []
+    const files = isWork ? await workOf(attempt)(attempt, source, spool, rejects, guessed) : []
     const recordsRead = spool.records + rejects.recordsCut
     return await finish(attempt, { files, rejects, recordsRead, range, lines, rest, guessed })
   } finally {
     spool.close()
   }
 }
+
+const workOf = ({ run }: Attempt): typeof working => (isCommand(run.pipeline.work) ? workingCommand : working)
+
+const workingCommand: typeof working = async (attempt, source, spool, rejects) =>
+  (await import('./command/work.ts')).workCommand({ attempt, source, spool, rejects })
 
 export interface Worked {
   files: WrittenFile[]

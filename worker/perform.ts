@@ -1,4 +1,5 @@
 /** Which work an attempt is: by the stage of its round, then by the format of its run. */
+import { isCommand } from '../shared/pipeline/work.ts'
 import type { Report } from '../shared/records.ts'
 import { Stage } from '../shared/vocabulary.ts'
 import { type Attempt, work } from './attempt.ts'
@@ -10,5 +11,10 @@ export async function perform(attempt: Attempt): Promise<Report> {
   if (attempt.run.layout.format === 'parquet') {
     return (await import('./parquet/work.ts')).workParquet(attempt)
   }
-  return work(attempt)
+  const report = await work(attempt)
+  const { work: what } = attempt.run.pipeline
+  if (isCommand(what) && what.command.length > 0) {
+    await (await import('./command/checkpoint.ts')).forgetCheckpoints(attempt)
+  }
+  return report
 }

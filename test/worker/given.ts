@@ -28,6 +28,8 @@ export interface GivenOptions {
   source?: Record<string, unknown>
   columns?: Column[]
   sql?: string
+  /** In place of `sql`. */
+  work?: Record<string, unknown>
   partitionBy?: string[]
   output?: Record<string, unknown>
   rejectedRecords?: number
@@ -45,7 +47,7 @@ export async function givenRun(options: GivenOptions) {
     {
       name: 'given',
       source: { prefix: 'in/', format: 'csv', ...options.source },
-      work: { sql: options.sql ?? 'SELECT * FROM input' },
+      work: options.work ?? { sql: options.sql ?? 'SELECT * FROM input' },
       output: { prefix: 'out/', partitionBy: options.partitionBy ?? [], ...options.output },
       tolerate: { rejectedRecords: options.rejectedRecords ?? 0 },
     },

@@ -8,6 +8,8 @@ export const recordBytesMax = 256 * 1024 * 1024
 
 export interface PartitionSource extends StretchSource {
   format: RecordFormat
+  /** Records are given to a command as they stand. */
+  raw?: boolean
 }
 
 export function requestOf({ run, signal, ...from }: PartitionSource, stretch: Stretch): UnitsRequest {

@@ -32,7 +32,8 @@ export function ndjsonFormat(names: string[], rescues = false): RecordFormat {
   }
 }
 
-function spoolToken(bytes: Buffer, begin: number, end: number, hasCr: boolean, spool: Spool): void {
+/** A value's own JSON text, as a field. */
+export function spoolToken(bytes: Buffer, begin: number, end: number, hasCr: boolean, spool: Spool): void {
   if (hasCr) spool.quoted(bytes.toString('utf8', begin, end))
   else spool.copy(bytes, begin, end)
 }
