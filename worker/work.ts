@@ -2,16 +2,21 @@
 
 import { isoTime } from '../shared/clock.ts'
 import type { Config, Environment } from '../shared/config.ts'
+import type { Assignment } from '../shared/documents.ts'
 import { isError } from '../shared/errors.ts'
 import { exitCodes, fingerprint } from '../shared/failure.ts'
 import type { Ports } from '../shared/ports.ts'
 import type { OutputObject } from '../shared/records.ts'
+import { Stage } from '../shared/vocabulary.ts'
 import { fetchAssignment } from './assignment.ts'
 import type { Attempt } from './attempt.ts'
 import { type Child, childFrom } from './child.ts'
 import { claim, type Finished, fail, type Held, succeed } from './claim.ts'
+import type { Session, SessionOptions } from './duckdb/session.ts'
 import { endingOf } from './ending.ts'
 import { createLog, type WorkerLog } from './log.ts'
+import { type Leave, stopOf } from './notice/leave.ts'
+import { watch } from './notice/watch.ts'
 import { peakRssMiB } from './peak.ts'
 import { perform } from './perform.ts'
 import { openScratch } from './scratch.ts'
@@ -20,8 +25,12 @@ export interface WorkOptions {
   config: Pick<Config, 'buckets'>
   /** Takes one line of the log. */
   write: (line: string) => void
-  /** Aborted at the first SIGTERM. */
+  /** Once aborted, it ends as soon as it can, with nothing said. */
   signal?: AbortSignal
+  /** It may be wished to leave off, by its partition's record too. */
+  leave?: Leave
+  /** Where `leave` is there: whom to ask for Spot notices (worker/notice/watch.ts). */
+  metadataUrl?: string | undefined
   /** What it does with them where they are others: the simulator's. */
   hands?: Partial<Hands>
 }
@@ -55,7 +64,7 @@ export async function work(
     return await live({ ports, options, child, log })
   } catch (error) {
     // Before the claim nothing is held, and Batch's own word of the exit is what is left to track.
-    if (options.signal?.aborted) return exitCodes.terminated
+    if (stopOf(options)?.aborted) return exitCodes.terminated
     const ending = endingOf(error)
     log.error('failed', { ...ending, error: described(error) })
     return ending.exitCode
@@ -71,7 +80,7 @@ async function live({ ports, options, child, log }: Life): Promise<number> {
   )
   const { partition } = assignment
   const held: Held = { records: ports.records, clock: ports.clock, child, partition }
-  if (options.signal?.aborted) return exitCodes.terminated
+  if (stopOf(options)?.aborted) return exitCodes.terminated
   const claimed = await claim(held)
   if ('refused' in claimed) {
     log.info('nothing to do', {
@@ -97,9 +106,12 @@ async function attempt(
   const { ports, options, child, log } = life
   const hands = handsOf(options)
   const outputs: OutputObject[] = []
+  const claimedAt = ports.clock.now()
   const scratch = await hands.openScratch(child.scratchParent)
+  const { leave, metadataUrl } = options
+  const unwatch = leave && watch({ held, fence, leave, log, metadataUrl })
   try {
-    const report = await hands.perform({
+    const performed = await hands.perform({
       objects: ports.objects,
       buckets: options.config.buckets,
       ...task,
@@ -108,9 +120,12 @@ async function attempt(
       log,
       outputs,
       elapsedMs: () => ports.clock.now(),
-      openSession: async given => (await import('./duckdb/session.ts')).openSession({ ...child, ...given }),
-      signal: options.signal,
+      openSession: given => openSession(task.assignment, { ...child, ...given }),
+      // A stream that is being split is begun anew, and finds what is laid down.
+      signal: task.stage === Stage.split ? stopOf(options) : options.signal,
+      leave,
     })
+    const report = { ...performed, durationMs: ports.clock.now() - claimedAt }
     if (options.signal?.aborted) return await stopped(life, outputs)
     const finished = await finishing(life, () => succeed(held, fence, report))
     if (finished === 'fenced off') await removeOutputs(life, outputs)
@@ -124,8 +139,15 @@ async function attempt(
     await removeOutputs(life, outputs)
     return await failed(life, held, fence, error)
   } finally {
+    unwatch?.()
     await scratch.remove()
   }
+}
+
+/** Opening DuckDB costs 100 ms: not before it is needed. */
+async function openSession({ careful }: Assignment, options: SessionOptions): Promise<Session> {
+  if (careful) return (await import('./bisect/isolated-session.ts')).openIsolatedSession(options)
+  return (await import('./duckdb/session.ts')).openSession(options)
 }
 
 /** The partition is left as it is: Batch says why the attempt ended, and the next claim takes over. */

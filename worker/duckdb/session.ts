@@ -27,7 +27,7 @@ export interface Session {
 }
 
 export interface SessionOptions {
-  scratch: Scratch
+  scratch: Pick<Scratch, 'dir' | 'spill'>
   memoryMiB: number
   vcpus: number
   signal?: AbortSignal | undefined
