@@ -39,6 +39,12 @@ export function environment(): Environment {
   return process.env
 }
 
+/** Of an EC2 instance's metadata, by the names that AWS's own SDKs use; absent: it is not to be asked. */
+export function metadataUrlOf(env: Environment): string | undefined {
+  if (env.AWS_EC2_METADATA_DISABLED === 'true') return undefined
+  return env.AWS_EC2_METADATA_SERVICE_ENDPOINT || 'http://169.254.169.254'
+}
+
 /** Errors: CONFIG_INVALID naming every variable that is missing. */
 export function configFrom(env: Environment): Config {
   const missing = Object.values(variables).filter(name => !env[name])

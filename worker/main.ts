@@ -1,16 +1,17 @@
 /** What Batch starts: one process, one attempt at one partition. */
 import { systemClock } from '../shared/clock.ts'
-import { type Config, configFrom, environment } from '../shared/config.ts'
+import { type Config, configFrom, environment, metadataUrlOf } from '../shared/config.ts'
 import { exitCodes } from '../shared/failure.ts'
 import type { Ports } from '../shared/ports.ts'
 import { endingOf } from './ending.ts'
 import { createLog } from './log.ts'
+import { Leave } from './notice/leave.ts'
 import { work } from './work.ts'
 
-const stop = new AbortController()
+const leave = new Leave()
 process.on('SIGTERM', () => {
-  if (stop.signal.aborted) process.exit(exitCodes.terminated)
-  stop.abort()
+  if (leave.ending.aborted) process.exit(exitCodes.terminated)
+  leave.end()
 })
 
 async function portsOf(config: Config): Promise<Pick<Ports, 'objects' | 'records' | 'clock'>> {
@@ -21,7 +22,8 @@ async function portsOf(config: Config): Promise<Pick<Ports, 'objects' | 'records
 const write = (line: string): void => void process.stdout.write(line)
 try {
   const config = configFrom(environment())
-  process.exitCode = await work(await portsOf(config), environment(), { config, write, signal: stop.signal })
+  const metadataUrl = metadataUrlOf(environment())
+  process.exitCode = await work(await portsOf(config), environment(), { config, write, leave, metadataUrl })
 } catch (error) {
   createLog(systemClock, write).error('failed', { ...endingOf(error) })
   process.exitCode = endingOf(error).exitCode

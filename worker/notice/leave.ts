@@ -1,6 +1,15 @@
 /** The wish that this process leaves off: heard by whoever reads, at the next record boundary. */
 import type { Rest } from '../../shared/records.ts'
 
+/** What must end at once ends at either. */
+export function stopOf(given: {
+  signal?: AbortSignal | undefined
+  leave?: Leave | undefined
+}): AbortSignal | undefined {
+  const signals = [given.signal, given.leave?.ending].filter(signal => signal !== undefined)
+  return signals.length === 0 ? undefined : AbortSignal.any(signals)
+}
+
 export class Leave {
   /** Absent: nobody wishes it. */
   why: Rest['why'] | undefined
