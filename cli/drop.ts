@@ -79,9 +79,10 @@ export async function putDrop(
   ref: ObjectRef,
   body: ObjectBody,
   partitionBytes?: number,
+  more: Record<string, string> = {},
 ): Promise<Dropped> {
-  const metadata: Record<string, string> =
-    partitionBytes === undefined ? {} : { [partitionBytesMetadata]: String(partitionBytes) }
+  const bytes = partitionBytes === undefined ? {} : { [partitionBytesMetadata]: String(partitionBytes) }
+  const metadata: Record<string, string> = { ...bytes, ...more }
   const { version } = await world.objects.write(ref, body, { metadata })
   if (version === undefined) {
     throw new MillraceError('CONFIG_INVALID', `The bucket ${ref.bucket} keeps no versions`, {

@@ -1,12 +1,13 @@
 /** The command line: only here are errors turned to words and exit codes. */
 import { Command, CommanderError } from 'commander'
 import { MillraceError } from '../shared/errors.ts'
-import { addDlq } from './commands/dlq.ts'
 import { addAudit } from './commands/audit.ts'
+import { addDlq } from './commands/dlq.ts'
 import type { Done } from './commands/done.ts'
 import { addDrop } from './commands/drop.ts'
 import { addInit } from './commands/init.ts'
 import { addLoad } from './commands/load.ts'
+import { addReject } from './commands/reject.ts'
 import { addRuns } from './commands/runs.ts'
 import { addStack } from './commands/stack.ts'
 import { addGlobalOptions } from './options.ts'
@@ -49,6 +50,7 @@ function build(done: Done): Command {
   addLoad(program, done)
   addRuns(program, done)
   addAudit(program, done)
+  addReject(program, done)
   addDlq(program, done)
   return program
 }
