@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import {
   type Assignment,
   outputKeys,
+  type Position,
   type RunDocument,
   rejectsPerPartitionMax,
   stateKeys,
@@ -43,6 +44,8 @@ export interface Attempt {
   openSession: (options: Pick<SessionOptions, 'scratch' | 'signal'>) => Promise<Session>
   signal?: AbortSignal | undefined
   leave?: Leave | undefined
+  /** See `StretchSource`. */
+  until?: Position | undefined
   /** Keys written so far, so that they can be removed if the attempt comes to nothing. */
   outputs: OutputObject[]
 }
@@ -52,11 +55,11 @@ export interface Attempt {
  * Errors: BAD_INPUT where more is rejected than the run can tolerate; the rejects are kept even so.
  */
 export async function work(attempt: Attempt): Promise<Report> {
-  const { run, objects, signal, leave, scratch, log } = attempt
+  const { run, objects, signal, leave, until, scratch, log } = attempt
   const assignment = await placedStart(attempt)
   const raw = isRaw(run.pipeline)
   const placed = placedFormat(formatOf(run), run)
-  const source = { objects, run, raw, format: raw ? rawFormat(placed) : placed, signal, leave }
+  const source = { objects, run, raw, format: raw ? rawFormat(placed) : placed, signal, leave, until }
   try {
     return await workFrom(attempt, { ...source, assignment })
   } catch (error) {
@@ -160,7 +163,7 @@ async function keepRejects(
   )
 }
 
-const remedyOfWork = 'Let the SQL take them (TRY_CAST), or raise tolerate.rejectedRecords.'
+const remedyOfWork = 'Let the work take them (in SQL: TRY_CAST), or raise tolerate.rejectedRecords.'
 
 function whereOf({ run }: Attempt, { first, byWork }: Rejects): string {
   const { key, byteOffset, line, column, reason } = first ?? {}

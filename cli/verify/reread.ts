@@ -1,6 +1,6 @@
 /** The source read once more by the worker's own reader: are the records of each range as many as is certified? */
 import type { Certificate, CertifiedPartition } from '../../shared/certificate.ts'
-import { type Assignment, type RunDocument, stageBase } from '../../shared/documents.ts'
+import { type Assignment, type Position, type RunDocument, stageBase } from '../../shared/documents.ts'
 import { type ErrorCode, MillraceError } from '../../shared/errors.ts'
 import type { PartitionPlan } from '../../shared/partition-plan.ts'
 import type { Report } from '../../shared/records.ts'
@@ -89,8 +89,9 @@ async function reread(
   first: Assignment,
 ): Promise<Report> {
   const { partition, range, within, recordsRead, recordsRejected, rejectedByWork = 0 } = certified
-  const assignment = { ...first, ...startOf(context.document, certified) }
-  const report = await performed(context, objects, context.document, assignment, Stage.work)
+  const { until, end } = endOf(certified, first)
+  const assignment = { ...first, ...startOf(context.document, certified), end }
+  const report = await performed(context, objects, context.document, assignment, Stage.work, until)
   const where = `partition ${partition}`
   const found = report.range && {
     range: [report.range.start, report.range.end],
@@ -122,6 +123,15 @@ function startOf(
   return { exactStart: range[0], ...(within?.[0] ? { exactWithin: within[0] } : {}) }
 }
 
+/** An attempt may have left off in the middle of a block. */
+function endOf(
+  { range, within }: CertifiedPartition,
+  { end }: Assignment,
+): { end: number; until?: Position } {
+  if (range === null || !within?.[1]) return { end }
+  return { end: Math.max(end, range[1] + 1), until: { at: range[1], within: within[1] } }
+}
+
 /** The work itself, but for the user's SQL and whatever it would write. */
 async function performed(
   { world, dir }: Context,
@@ -129,6 +139,7 @@ async function performed(
   run: RunDocument,
   assignment: Assignment,
   stage: Stage,
+  until?: Position,
 ): Promise<Report> {
   const scratch = await openScratch(dir)
   const { memoryMiB } = run.pipeline.job
@@ -145,6 +156,7 @@ async function performed(
       elapsedMs: () => world.clock.now(),
       openSession: options => openSession({ memoryMiB, vcpus: 1, ...options }),
       outputs: [],
+      until,
     })
   } finally {
     await scratch.remove()

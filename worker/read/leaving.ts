@@ -13,6 +13,13 @@ export function leavesAt(leave: Leave | undefined, stretch: Stretch, taken: numb
   return false
 }
 
+/** Does the record at that offset begin where no more are read? */
+export function isBehind({ until }: StretchSource, stretch: Stretch, offset: number): boolean {
+  if (until === undefined) return false
+  const { at, within = 0 } = stretch.position(offset)
+  return at > until.at || (at === until.at && within >= (until.within ?? 0))
+}
+
 /** Where it leaves off with all of a stretch read; absent: it goes on, or is done. */
 export function leftBehind({ leave, assignment }: StretchSource, stretch: Stretch): Position | undefined {
   const { covers, toObjectEnd, left } = stretch

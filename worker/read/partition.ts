@@ -4,7 +4,7 @@ import type { Assignment } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { ByteRange } from '../../shared/ports.ts'
 import type { Rest, SourceRange } from '../../shared/records.ts'
-import { leavesAt, leftBehind, restFrom } from './leaving.ts'
+import { isBehind, leavesAt, leftBehind, restFrom } from './leaving.ts'
 import { placeWriter } from './place.ts'
 import type { Rejects } from './rejects.ts'
 import type { Spool } from './spool.ts'
@@ -60,6 +60,7 @@ function readStretch(
   return readUnits(requestOf(from, stretch), unit => {
     const before = tally.lines
     const skipped = isNoRecord(unit, format)
+    if (!skipped && isBehind(from, stretch, unit.offset)) return 'before'
     if (!skipped && leavesAt(from.leave, stretch, spool.records + rejects.count)) return 'before'
     tally.lines += linesOf(unit, format)
     if (skipped) return true

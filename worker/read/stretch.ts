@@ -53,6 +53,8 @@ export interface StretchSource {
   assignment: Assignment
   signal?: AbortSignal | undefined
   leave?: Leave | undefined
+  /** Reads no record that begins here or behind; absent: on to the partition's end. */
+  until?: Position | undefined
 }
 
 /** The stretches of a partition, in order. */
