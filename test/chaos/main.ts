@@ -15,7 +15,7 @@ const help = `npm run chaos -- [options]
   --cores <n>      workers side by side (3)
   --share <0..1>   of the attempts that are hit by kill, reclaim or notice (0.3)
   --hits <list>    of ${hits.join(',')}, and function (all)
-  --stack-every <s> mean seconds between two kills of the stack (25)
+  --stack-every <s> mean seconds between two kills of the stack (12)
   --keep           keep the folder; it is always kept where something is wrong
 The same seed drops the same files and draws the same mischief; what meets what depends on the machine's own pace.
 `
@@ -29,7 +29,7 @@ const { values } = parseArgs({
     cores: { type: 'string', default: '3' },
     share: { type: 'string', default: '0.3' },
     hits: { type: 'string', default: [...hits, 'function'].join(',') },
-    'stack-every': { type: 'string', default: '25' },
+    'stack-every': { type: 'string', default: '12' },
     keep: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },

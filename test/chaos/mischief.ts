@@ -22,7 +22,7 @@ export interface Mischief {
 
 const lookEveryMs = 40
 /** An attempt lives for about as long; on a busy machine longer. */
-const hitWithinMs = 2500
+const hitWithinMs = 700
 /** Two minutes in AWS; here a worker is done with its partition long before. */
 const noticeMsMax = 3000
 const awayMsMax = 1500
