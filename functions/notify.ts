@@ -1,7 +1,7 @@
 /** A run reached a state worth words: Slack, once. */
 import { isoTime } from '../shared/clock.ts'
 import { isError } from '../shared/errors.ts'
-import { parseOwnEvent } from '../shared/events.ts'
+import { isExpectation, parseOwnEvent } from '../shared/events.ts'
 import { isOpen } from '../shared/lifecycle.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
 import { fromItem, type RunRecord, recordKeys } from '../shared/records.ts'
@@ -10,6 +10,7 @@ import { Occasion, RunState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { eventDoor } from './doorway/doors.ts'
 import { loadRun } from './steps/rounds.ts'
+import { tellExpectation } from './steps/tell-expectation.ts'
 import { detailsOf, notifyOf } from './steps/words.ts'
 
 /** A notify that has not finished within this time has died; another may speak. */
@@ -18,6 +19,7 @@ export const tellLeaseMs = 5 * 60 * 1000
 export const handler = eventDoor('notify', notify)
 
 export async function notify(world: World, event: unknown): Promise<void> {
+  if (isExpectation(event)) return tellExpectation(world, event)
   const run = await loadRun(world, parseOwnEvent(event).runId)
   if (!run || isOpen(run.state) || run.told === toldMark(run)) return
   const rules = await notifyOf(world, run)

@@ -8,6 +8,7 @@ import { fromItem, type RoundRecord, type RunRecord, recordKeys } from '../share
 import { EventType, JobStatus, RoundState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { eventDoor } from './doorway/doors.ts'
+import { checkExpectations } from './steps/expectations.ts'
 import { reviveGroups } from './steps/groups.ts'
 import { announce, closeRound, endChunk, loadRound, publishRoundDue } from './steps/rounds.ts'
 
@@ -27,6 +28,7 @@ export const handler = eventDoor('reconcile', reconcile)
 
 export async function reconcile(world: World): Promise<void> {
   await reviveGroups(world, reconcileGraceMs)
+  await checkExpectations(world, reconcileGraceMs)
   let after: string | undefined
   for (let page = 0; page < pagesMax; page++) {
     const query = {

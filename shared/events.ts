@@ -131,6 +131,21 @@ const own = z.object({
   }),
 })
 
+const expectation = z.object({
+  source: z.literal(ownSource),
+  'detail-type': z.enum([EventType.expectationMissed, EventType.expectationMet]),
+  detail: z.object({ pipeline: z.string(), date: z.string() }),
+})
+
+export function isExpectation(event: unknown): boolean {
+  return expectation.safeParse(event).success
+}
+
+/** Which deadline of which pipeline. Errors: MALFORMED. */
+export function parseExpectation(event: unknown): { pipeline: string; date: string } {
+  return parse(expectation, event, 'an event about files that did not come').detail
+}
+
 export function isOwnEvent(event: unknown): boolean {
   return (event as { source?: unknown } | null)?.source === ownSource
 }

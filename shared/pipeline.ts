@@ -1,6 +1,7 @@
 /** What a user writes: one pipeline, checked whole before anything is spent. */
 import * as z from 'zod'
 import { MillraceError } from './errors.ts'
+import { expectSchema } from './pipeline/expect.ts'
 import { outputSchema } from './pipeline/output.ts'
 import { sourceSchema } from './pipeline/source.ts'
 import { addFaults, workFaults, workSchema } from './pipeline/work.ts'
@@ -64,6 +65,8 @@ const settings = z.strictObject({
       rejectedRecords: z.int().min(0).default(0),
     })
     .prefault({}),
+  /** A person is told where fewer files came than these, once a deadline. Default: nobody waits for any. */
+  expect: expectSchema.optional(),
   notify: z
     .strictObject({
       slack: z

@@ -29,7 +29,7 @@ const unsorted: Record<string, string[]> = {
     ...onOutput,
   ],
   NotifyRole: [...direct, ...readState, 'secretsmanager:GetSecretValue'],
-  ReconcileRole: [...direct, ...askBatch, 'batch:TerminateJob'],
+  ReconcileRole: [...direct, ...askBatch, 'batch:TerminateJob', 's3:GetObject'],
   SchedulerRole: ['events:PutEvents'],
   ReconcileScheduleRole: ['lambda:InvokeFunction'],
   InstanceRole: [],
