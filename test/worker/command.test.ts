@@ -247,6 +247,14 @@ describe('records that a command cannot take', () => {
     assert.match(partition?.failures?.[0]?.reason ?? '', /together, and on none of them alone/)
   })
 
+  it('cannot be blamed where the program fails on none at all', async () => {
+    const given = await runOf(['sh', '-c', 'cat >&2; exit 4'], { text: poison, rejectedRecords: 99 })
+    await assign(given, { careful: true })
+    const [failure] = (await worked(given)).partition?.failures ?? []
+    assert.equal(failure?.code, 'APPLICATION')
+    assert.match(failure?.reason ?? '', /exit 4: .*\(on no records, too\)$/s)
+  })
+
   it('are looked for behind other ends only where the attempt is careful', async () => {
     const hasty = await runOf(poisoned(9), { ...texts, text: poison, rejectedRecords: 2 })
     assert.equal((await worked(hasty)).partition?.failures?.[0]?.code, 'APPLICATION')

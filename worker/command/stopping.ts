@@ -1,0 +1,41 @@
+/** When a command is told to save and stop, of those who wish that the worker leaves off. */
+import type { Attempt } from '../attempt.ts'
+
+/**
+ * It is given all that was read, and some time to end of itself. After SIGTERM a container has 30 s, after a Spot
+ * notice 120 s: out of that it also saves what it has, and that is uploaded.
+ */
+export const endMsMax = { sigterm: 8000, notice: 70_000 }
+
+export interface Stopping {
+  signal: AbortSignal
+  /** Nobody waits any more. */
+  release(): void
+}
+
+/** Being asked to leave some for others is no reason to stop in the middle of what was read. */
+export function stoppingOf({ signal, leave }: Pick<Attempt, 'signal' | 'leave'>, waits = endMsMax): Stopping {
+  const stop = new AbortController()
+  const released = new AbortController()
+  const timers: NodeJS.Timeout[] = []
+  const stopAfter = (ms: number): void => {
+    if (!released.signal.aborted) timers.push(setTimeout(() => stop.abort(), ms).unref())
+  }
+  onAbort(signal, released.signal, () => stop.abort())
+  onAbort(leave?.ending, released.signal, () => stopAfter(waits.sigterm))
+  leave?.asked.then(why => {
+    if (why === 'notice') stopAfter(waits.notice)
+  })
+  return {
+    signal: stop.signal,
+    release: () => {
+      released.abort()
+      for (const timer of timers) clearTimeout(timer)
+    },
+  }
+}
+
+function onAbort(signal: AbortSignal | undefined, until: AbortSignal, act: () => void): void {
+  if (signal?.aborted) act()
+  else signal?.addEventListener('abort', act, { once: true, signal: until })
+}
