@@ -42,6 +42,8 @@ export class Children {
   /** How many workers run at once. */
   slots: number
   underWay = 0
+  /** Did any process outlive its machine, as Batch sees it? */
+  hadZombies = false
   /** Processes started so far. */
   processes = 0
   /** Of the sources, by all attempts together. */
@@ -149,6 +151,7 @@ export class Children {
     if (!life.isZombie && again) this.#jobs.reclaim(jobId)
     else if (!life.isZombie) this.#jobs.end(jobId, hostLost)
     life.isZombie = true
+    this.hadZombies = true
   }
 
   async #idle(): Promise<void> {

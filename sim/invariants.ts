@@ -28,7 +28,6 @@ export class Invariants {
   readonly broken: string[] = []
   /** How often each text was said of each run. */
   readonly said = new Map<string, number>()
-  readonly #threads = new Map<string, string>()
   readonly #records: Records
   readonly #clock: Clock
 
@@ -82,13 +81,13 @@ export class Invariants {
         const posted = await base.post(message)
         const [, runId = ''] = /Run `([0-9a-f]{24})`/.exec(JSON.stringify(message.blocks)) ?? []
         if (runId === '') this.breach('Said once', 'a message names no run')
-        const words = `${runId} ${message.text}`
-        const times = this.said.get(words) ?? 0
-        this.said.set(words, times + 1)
-        const thread = this.#threads.get(runId)
-        if (thread !== undefined && thread !== message.threadTs && times === 0)
+        const item = await this.#records.get(recordKeys.run(runId))
+        const { round, thread } = item ? fromItem<RunRecord>(item) : {}
+        // A retry begins a new round: that one fails as well, and as before, is news.
+        const words = `${runId} ${round} ${message.text}`
+        this.said.set(words, (this.said.get(words) ?? 0) + 1)
+        if (thread !== undefined && thread.ts !== message.threadTs)
           this.breach('Said once', `${runId} has two threads`)
-        this.#threads.set(runId, thread ?? posted.ts ?? '')
         return posted
       },
     }

@@ -3,12 +3,6 @@
  * stand-in workers, time that is moved, and chance that is seeded. One seed, one story.
  */
 import { setImmediate as immediate } from 'node:timers/promises'
-import { notify } from '../functions/notify.ts'
-import { partition } from '../functions/partition.ts'
-import { reconcile } from '../functions/reconcile.ts'
-import { settle } from '../functions/settle.ts'
-import { submit } from '../functions/submit.ts'
-import { track } from '../functions/track.ts'
 import { scheduledEvent } from '../local/events/envelope.ts'
 import { localConfig } from '../shared/config.ts'
 import { seededRandom } from '../shared/memory/clock.ts'
@@ -24,10 +18,10 @@ import { openHousePorts, type PortOptions } from './house-ports.ts'
 import { Life, never } from './life.ts'
 import { Mail } from './mail.ts'
 import { interposedPorts, noted, type PortCall, person } from './port-calls.ts'
+import { steps } from './steps.ts'
 import { Tasks } from './tasks.ts'
 import { injected, isInjected, type Trouble, type When } from './trouble.ts'
 
-const steps = { partition, submit, track, settle, notify, reconcile }
 const stepsUnderWayMax = 3
 const turnsMax = 2_000_000
 const turnsWithoutCallMax = 1000
@@ -54,6 +48,8 @@ export interface HouseOptions extends PortOptions, DeliveryOptions {
   heals?: boolean
   /** How many events one execution is handed at once, where there are so many. */
   batch?: () => number
+  /** How long every call takes. */
+  callMs?: number
   /** Milliseconds that pass before the next call: a slow service, or a long pause of the machine. */
   dawdles?: () => number
   /** Does an event whose step met that fault come again, or is it lost for ever? */
@@ -195,7 +191,7 @@ export class MemoryHouse {
   }
 
   async #release(at: number): Promise<void> {
-    const pauseMs = this.#options.dawdles?.() ?? 0
+    const pauseMs = (this.#options.dawdles?.() ?? 0) + (this.#options.callMs ?? 0)
     if (pauseMs > 0) await this.moveTo(this.ports.clock.now() + pauseMs)
     await this.#tasks.release(at)
   }

@@ -13,6 +13,7 @@ import type { Story } from './story.ts'
 /** Troubles may strike for so long. */
 const stormMsMax = 3 * 60 * 60 * 1000
 const stormReconciles = 2
+const callMs = 5
 const stormTurnsMax = 100_000
 /** With no more troubles, every run ends within so many. */
 export const calmReconcilesMax = 60
@@ -80,6 +81,7 @@ function houseOf(
     pipelines: [],
     parsed: pipelines,
     heals: true,
+    callMs,
     batch: () => 1 + (seed % 3),
     fault: (call, _, life) => troubles.strike(call, life),
     copies: delivery => troubles.copies(delivery),

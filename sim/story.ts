@@ -52,7 +52,7 @@ function beginning(draw: Draw, pipelines: readonly string[]): Act[] {
     kind: 'drop' as const,
     pipeline,
     key: `${pipeline}/${draw.from(0, 9)}${at}.txt`,
-    lines: draw.chance(0.02) ? bigLines : draw.from(files > 1 ? 1 : 0, linesMax),
+    lines: draw.chance(0.02) ? bigLines : draw.from(files > 1 || pipeline === 'array' ? 1 : 0, linesMax),
     salt: `s${draw.from(0, 99)}`,
     ...markOf(draw),
   }))
