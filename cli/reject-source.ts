@@ -68,8 +68,8 @@ export class RejectSource {
     const skipBytes = await this.#skipBytes(ref)
     const head = await beginning(this.#content(ref, compression), skipBytes)
     const words = decode(head, encoding) ?? ''
-    if (/\n$/.test(words))
-      return { head, lineEnd: fromUtf8(Buffer.from(/\r?\n$/.exec(words)?.[0] ?? ''), encoding) }
+    const ends = /\r?\n$/.exec(words)?.[0]
+    if (ends !== undefined) return { head, lineEnd: fromUtf8(Buffer.from(ends), encoding) }
     const { lineEnd } = await this.#first(behind(skipBytes, this.#content(ref, compression)))
     const utf8 = lineEnd.length === 0 ? Buffer.from(lineFeed) : lineEnd
     return { head, lineEnd: fromUtf8(utf8, encoding) }
