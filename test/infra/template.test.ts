@@ -265,13 +265,14 @@ describe('what is kept', () => {
     }
   })
 
-  it('of a split source is gone after a week, of a run after a year', () => {
+  it('of a split source and of a checkpoint is gone after a week, of a run after a year', () => {
     const rules = at(template.Resources.StateBucket, 'Properties.LifecycleConfiguration.Rules') as Node[]
     assert.deepEqual(
       rules.map(({ Prefix, ExpirationInDays }) => [Prefix, ExpirationInDays]),
       [
         ['runs/', 365],
         ['pieces/', 7],
+        ['checkpoints/', 7],
       ],
     )
   })
@@ -336,6 +337,34 @@ describe('what each part may do', () => {
       statements(role).flatMap(({ Action, Resource }) => (Resource.includes('*') ? Action : [])),
     )
     assert.deepEqual([...new Set(stars)].toSorted(), starResources)
+  })
+
+  it('lets the functions and their schedules put events, on our own bus alone', () => {
+    const putting = roles().filter(([, role]) =>
+      statements(role).some(({ Action }) => Action.includes('events:PutEvents')),
+    )
+    assert.deepEqual(
+      putting.map(([id]) => id).toSorted(),
+      [
+        ...functionNames.map(name => functionId(name).replace('LambdaFunction', 'Role')),
+        'SchedulerRole',
+      ].toSorted(),
+    )
+    for (const [id, role] of putting) {
+      const where = statements(role).filter(({ Action }) => Action.includes('events:PutEvents'))
+      assert.deepEqual(where.flatMap(({ Resource }) => Resource).map(idOf), ['Bus'], id)
+    }
+  })
+
+  it('lets reconcile read who is in a group, and nothing else that is kept', () => {
+    const [, role] = roles().find(([id]) => id === 'ReconcileRole') ?? assert.fail()
+    const read = statements(role).filter(({ Action }) => Action.some(action => action.startsWith('s3:')))
+    assert.deepEqual(
+      read.map(({ Action }) => Action),
+      [['s3:GetObject']],
+    )
+    assert.match(String(at(read[0]?.Resource[0], 'Fn::Sub')), /StateBucket\.Arn\}\/runs\/\*\/members\.json$/)
+    assert.equal(read[0]?.Resource.length, 1)
   })
 
   it('can be taken on by one service each, and comes from one managed policy at most', () => {
@@ -469,9 +498,12 @@ describe('the rules', () => {
     ['batch-plain-failed', 'default', 'track'],
     ['batch-plain-succeeded', 'default', 'track'],
     ['own-group-due', 'own', 'partition'],
+    ['own-source-missed', 'own', 'partition'],
     ['own-round-due', 'own', 'submit'],
     ['own-round-ended', 'own', 'settle'],
     ['own-run-state-change', 'own', 'notify'],
+    ['own-expectation-missed', 'own', 'notify'],
+    ['own-expectation-met-late', 'own', 'notify'],
   ]
   for (const [event, bus, name] of once) {
     it(`can bring ${event} to ${name}, once`, async () => {
@@ -490,6 +522,7 @@ describe('the rules', () => {
     ['batch-queue-blocked', 'default'],
     ['foreign-round-due', 'own'],
     ['own-round-due', 'default'],
+    ['own-source-missed', 'default'],
     ['s3-object-created', 'own'],
   ]
   for (const [event, bus] of never) {
