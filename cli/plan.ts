@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import { loadPipelines } from '../local/pipelines.ts'
 import { inputColumns } from '../shared/added-columns.ts'
 import type { RunDocument } from '../shared/documents.ts'
+import { isCommand } from '../shared/pipeline/work.ts'
 import { isRefusal, type Refusal } from '../shared/plan/refusal.ts'
 import { cut, planRun, runIdOf } from '../shared/plan.ts'
 import { choosePipeline } from './drop.ts'
@@ -12,6 +13,7 @@ import type { GlobalOptions } from './options.ts'
 import { bytesText, countText, tableText } from './words.ts'
 
 const rangesShownMax = 5
+const commandCharactersMax = 100
 
 export interface PlanOptions extends GlobalOptions {
   pipeline?: string
@@ -78,8 +80,18 @@ function planText(plan: RunDocument): string {
     ...rangesOf(plan).map(range => ['', rangeText(plan, range)]),
     ...(partitions > rangesShownMax ? [['', '...']] : []),
     ...input.map(({ name, type }, at) => [at === 0 ? 'columns' : '', `${name} ${type}`]),
+    ...commandRows(pipeline.work),
   ]
   return `${tableText(rows)}\n`
+}
+
+function commandRows(work: RunDocument['pipeline']['work']): string[][] {
+  if (!isCommand(work)) return []
+  const results = Object.entries(work.columns)
+  return [
+    ['command', `${work.command.join(' ').slice(0, commandCharactersMax)} (records as ${work.input})`],
+    ...results.map(([name, type], at) => [at === 0 ? 'results' : '', `${name} ${type}`]),
+  ]
 }
 
 function sizeText(bytes: number): string {

@@ -3,6 +3,7 @@ import type { Certificate, CertifiedPartition } from '../../shared/certificate.t
 import { type Assignment, type Position, type RunDocument, stageBase } from '../../shared/documents.ts'
 import { type ErrorCode, MillraceError } from '../../shared/errors.ts'
 import type { PartitionPlan } from '../../shared/partition-plan.ts'
+import { isCommand } from '../../shared/pipeline/work.ts'
 import type { Report } from '../../shared/records.ts'
 import { plannedTask } from '../../shared/stages.ts'
 import { Stage } from '../../shared/vocabulary.ts'
@@ -165,5 +166,12 @@ async function performed(
 
 function readingOnly(pipeline: RunDocument['pipeline']): RunDocument['pipeline'] {
   const output = { ...pipeline.output, partitionBy: [] }
-  return { ...pipeline, work: { sql: 'SELECT * FROM input WHERE false' }, output }
+  const { work } = pipeline
+  // Raw records are held against no types.
+  const reading = isCommand(work) && work.input === 'raw'
+  return {
+    ...pipeline,
+    work: reading ? { ...work, command: [] } : { sql: 'SELECT * FROM input WHERE false' },
+    output,
+  }
 }

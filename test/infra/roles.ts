@@ -44,6 +44,7 @@ const unsorted: Record<string, string[]> = {
     ...onDrops,
     ...onState,
     ...writeOutput,
+    's3:DeleteObject',
     's3:ListBucket',
     'dynamodb:GetItem',
     'dynamodb:UpdateItem',
