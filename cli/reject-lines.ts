@@ -38,9 +38,9 @@ export class ObjectLines {
   #firstOfObject(place: number): number {
     if (this.#document.layout.space !== 'objects') return 0
     const planned = (at: number): Assignment => this.#plan.planned(this.#plan.taskAt(at))
-    const { objectStart } = planned(place)
+    const { objectStart = planned(place).start } = planned(place)
     let first = place
-    while (objectStart !== undefined && first > 0 && planned(first).start > objectStart) first--
+    while (first > 0 && planned(first).start > objectStart) first--
     return first
   }
 }

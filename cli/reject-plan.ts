@@ -79,6 +79,6 @@ function headerDiffers({ layout: { header } }: RunDocument): MillraceError {
 }
 
 function otherwise(name: string, was: unknown, is: unknown): string {
-  const words = (value: unknown): string => (value === undefined ? 'none' : JSON.stringify(value))
-  return `source.${name} would be read as ${words(is)}; the run's was ${words(was)}. If that is no fix, set it in the pipeline.`
+  const [now, then] = [is, was].map(value => (value === undefined ? 'none' : JSON.stringify(value)))
+  return `source.${name} would be read as ${now}; the run's was ${then}. If that is no fix, set it in the pipeline.`
 }
