@@ -12,6 +12,7 @@ import { createMemoryRecords } from '../../shared/memory/records.ts'
 import { parsePipeline } from '../../shared/pipeline.ts'
 import type { Clock, Objects, Records } from '../../shared/ports.ts'
 import { fromItem, type PartitionRecord, recordKeys } from '../../shared/records.ts'
+import type { Leave } from '../../worker/notice/leave.ts'
 import { work } from '../../worker/work.ts'
 
 export const runId = '0123456789abcdef01234567'
@@ -107,6 +108,8 @@ export interface WorkedOptions {
   objects?: Objects
   records?: Records
   signal?: AbortSignal
+  leave?: Leave
+  metadataUrl?: string
   memoryMiB?: number
   /** Called as each line of the log is written; the worker waits meanwhile. */
   onLine?: (message: unknown, scratch: string) => void
@@ -139,6 +142,7 @@ export async function worked(given: Given, options: WorkedOptions = {}) {
         options.onLine?.(JSON.parse(line).message, scratch)
       },
       ...(options.signal ? { signal: options.signal } : {}),
+      ...(options.leave ? { leave: options.leave, metadataUrl: options.metadataUrl } : {}),
     })
     const left = await readdir(scratch)
     const log = lines.map(line => JSON.parse(line) as Record<string, unknown>)

@@ -65,8 +65,10 @@ test('a worker claims, reads, writes Parquet and reports what it did, leaving no
       recordsWritten: 3,
       lines: 3,
       outputs: undefined,
+      durationMs: report?.durationMs,
     },
   )
+  assert.ok((report?.durationMs ?? 0) >= 1000, 'it says how long it took')
   assert.deepEqual(await rowsOf(given), [
     ['1', '2'],
     ['3', '4'],
@@ -105,6 +107,7 @@ test('a partition in which no record begins has no range and no records', async 
     recordsWritten: 0,
     lines: 0,
     outputs: [],
+    durationMs: partition?.report?.durationMs,
   })
 })
 
