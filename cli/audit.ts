@@ -10,7 +10,7 @@ import type { World } from '../shared/world.ts'
 import { auditObjects } from './audit/objects.ts'
 import { awaitRuns, choosePipeline, type Dropped, refuseStale } from './drop.ts'
 import type { GlobalOptions } from './options.ts'
-import { type OpenStage, openStage } from './stage.ts'
+import { openStage } from './stage.ts'
 import { bytesText, countOf, countText, tableText } from './words.ts'
 
 /** Of each standing, in the text. */
@@ -51,9 +51,9 @@ export async function audit(options: AuditCommand): Promise<number> {
     const pipeline = choosePipeline(world.pipelines, options.pipeline)
     if (options.dropMissing && opened.running) refuseStale(opened.running, world.pipelines, pipeline.name)
     const audited = await auditPipeline(world, pipeline, options)
-    if (options.json) sayJson(auditedLine(audited))
-    else process.stdout.write(auditText(audited, opened))
+    if (!options.json) process.stdout.write(auditText(audited, world))
     const went = opened.stack === undefined || (await awaitRuns(opened, audited.dropped, options))
+    if (options.json) sayJson(auditedLine(audited))
     const { failed, missing } = audited.tally
     return went && failed.objects === 0 && missing.objects === audited.dropped.length ? 0 : 1
   } finally {
@@ -123,10 +123,9 @@ function auditedLine({ pipeline, since, tally, dropped }: Audited): object {
   return { pipeline: pipeline.name, since: from, counts: tally, droppedAnew: dropped.length }
 }
 
-function auditText(audited: Audited, opened: Pick<OpenStage, 'world' | 'place'>): string {
+function auditText(audited: Audited, world: World): string {
   const { pipeline, since, tally, shown, dropped } = audited
-  const { world, place } = opened
-  const where = place(world.config.buckets.drops, pipeline.source.prefix)
+  const where = `s3://${world.config.buckets.drops}/${pipeline.source.prefix}`
   const from = since === undefined ? '' : `, written since ${isoTime(since)}`
   const rows = standings.map(one => [words[one], countText(tally[one].objects), bytesText(tally[one].bytes)])
   const lists = named.map(standing => namedText(standing, tally, shown)).join('')
@@ -137,9 +136,9 @@ function auditText(audited: Audited, opened: Pick<OpenStage, 'world' | 'place'>)
 function namedText(standing: Standing, tally: Tally, shown: readonly Finding[]): string {
   const own = shown.filter(finding => finding.standing === standing)
   if (own.length === 0) return ''
-  const rows = own.map(({ source, runId, state }) => [
-    `  ${state ?? '-'}`,
-    runId ?? '-',
+  const rows = own.map(({ source, modifiedAt, runId, state }) => [
+    `  ${isoTime(modifiedAt).slice(0, 19).replace('T', ' ')}`,
+    ...(runId === undefined ? [] : [runId, state ?? '']),
     bytesText(source.bytes),
     JSON.stringify(source.key),
   ])
