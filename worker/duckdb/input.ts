@@ -19,7 +19,7 @@ export function selectOf({ table, titles, where }: InputRows): string {
   return `SELECT ${titles} FROM ${table}${where === undefined ? '' : ` WHERE ${where}`}`
 }
 
-/** The LIMIT takes nothing away: without it, the user's conditions could be tried on other rows first. */
+/** The LIMIT takes nothing away: nothing of the user's is tried on other rows, whatever the optimizer moves. */
 export function inputBetween(
   { table, titles, where = 'true' }: InputRows,
   begin: number,
