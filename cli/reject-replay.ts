@@ -119,7 +119,7 @@ interface Replay {
 async function dropAll(opened: OpenStage, replay: Replay, options: ReplayOptions): Promise<number> {
   const { world, stack } = opened
   const { run, pipeline, files, keys } = replay
-  const number = await claim(world, run)
+  const number = await claimReplay(world, run)
   const dropped: Dropped[] = []
   for (const [at, file] of files.entries()) {
     const ref = { bucket: world.config.buckets.drops, key: keys[at] ?? '' }
@@ -133,8 +133,11 @@ async function dropAll(opened: OpenStage, replay: Replay, options: ReplayOptions
   return 0
 }
 
-/** Of two people who replay at the same time, one does. @returns the number of this replay, from 1 */
-async function claim(world: World, { runId, replays = 0 }: RunRecord): Promise<number> {
+/** Of two people who replay at the same time, one does. @returns the number of this replay, from 1. Errors: NOT_ALLOWED. */
+export async function claimReplay(
+  world: Pick<World, 'records'>,
+  { runId, replays = 0 }: RunRecord,
+): Promise<number> {
   const guard = [{ replays: replays === 0 ? { absent: true as const } : { is: replays } }]
   const { ok, item } = await world.records.update(
     recordKeys.run(runId),

@@ -1,6 +1,9 @@
 /** `millrace reject list`: every record that a run rejected. */
-import { once } from 'node:events'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { partitionsOf } from '../functions/steps/gather.ts'
+import type { RunRecord } from '../shared/records.ts'
+import type { World } from '../shared/world.ts'
 import type { GlobalOptions } from './options.ts'
 import { rejectText, type ShownReject, shownRejects } from './rejects.ts'
 import { loadRunRecord } from './report.ts'
@@ -17,26 +20,36 @@ export interface RejectListOptions extends GlobalOptions {
 export async function listRejects(runId: string, options: RejectListOptions): Promise<number> {
   const { world, close } = await openStage(options, 'look', false)
   try {
-    const run = await loadRunRecord(world, runId)
-    const { limit = Number.POSITIVE_INFINITY } = options
-    let count = 0
-    for await (const reject of shownRejects(world, run, await partitionsOf(world, run))) {
-      if (++count > limit) break
-      await say(wordsOf(reject, options))
-    }
-    if (count === 0 && !options.json && !options.raw) await say(`Run ${runId} has rejected no record.\n`)
+    const words = wordsOf(world, await loadRunRecord(world, runId), options)
+    // At the pace of who reads: a run may have rejected millions.
+    await pipeline(Readable.from(words), process.stdout, { end: false })
     return 0
+  } catch (error) {
+    if (isClosed(error)) return 0
+    throw error
   } finally {
     await close()
   }
 }
 
-function wordsOf(reject: ShownReject, { json, raw }: RejectListOptions): string {
-  if (json) return `${JSON.stringify(reject)}\n`
-  return raw ? `${reject.raw}\n` : `${rejectText(reject)}\n`
+async function* wordsOf(world: World, run: RunRecord, options: RejectListOptions): AsyncGenerator<string> {
+  const { limit = Number.POSITIVE_INFINITY, json, raw } = options
+  const text = !json && !raw
+  let count = 0
+  for await (const reject of shownRejects(world, run, await partitionsOf(world, run))) {
+    if (++count > limit) break
+    yield text ? `${rejectText(reject)}\n` : lineOf(reject, json)
+  }
+  if (text && count === 0) yield `Run ${run.runId} has rejected no record.\n`
+  for (const { runId, key } of text ? (run.replayedBy ?? []) : []) yield `replayed by run ${runId}: ${key}\n`
 }
 
-/** At the pace of who reads: a run may have rejected millions. */
-async function say(words: string): Promise<void> {
-  if (!process.stdout.write(words)) await once(process.stdout, 'drain')
+function lineOf(reject: ShownReject, json: boolean): string {
+  return `${json ? JSON.stringify(reject) : reject.raw}\n`
+}
+
+/** Whoever read them has seen enough, as `head` does. */
+function isClosed(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'EPIPE' || code === 'ERR_STREAM_PREMATURE_CLOSE'
 }

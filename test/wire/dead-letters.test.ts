@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import {
   CreateQueueCommand,
@@ -14,10 +15,27 @@ import { credentials, region, secondOpinions } from './servers.ts'
 const { moto } = secondOpinions
 const receivesMax = 2
 
-if (moto.missing === undefined) deadLettersContract(`SQS on ${moto.name}`, openOnMoto)
-else it('cannot ask moto about dead letters', { skip: moto.missing })
+if (moto.missing === undefined) {
+  deadLettersContract(`SQS on ${moto.name}`, openOnMoto)
+  it('reads why EventBridge could not deliver, from where EventBridge writes it', readsAttributes)
+} else it('cannot ask moto about dead letters', { skip: moto.missing })
 
-async function openOnMoto(): Promise<DeadLettersUnderTest> {
+async function readsAttributes(): Promise<void> {
+  const under = await openOnMoto()
+  try {
+    await under.putUndelivered('{}', { ERROR_MESSAGE: 'Rate exceeded', RETRY_ATTEMPTS: '20' })
+    const [letter] = await under.letters.list('FunctionsDlq', 10)
+    assert.deepEqual(letter?.attributes, { ERROR_MESSAGE: 'Rate exceeded', RETRY_ATTEMPTS: '20' })
+  } finally {
+    await under.dispose()
+  }
+}
+
+interface OnMoto extends DeadLettersUnderTest {
+  putUndelivered(body: string, attributes: Record<string, string>): Promise<void>
+}
+
+async function openOnMoto(): Promise<OnMoto> {
   const server = await moto.start()
   const client = new SQSClient({ region, credentials, endpoint: server.url })
   const queue = async (QueueName: string, Attributes: Record<string, string> = {}): Promise<string> =>
@@ -48,6 +66,16 @@ async function openOnMoto(): Promise<DeadLettersUnderTest> {
     giveUpDrop: async body => {
       await send(drops, body)
       for (let receives = 0; receives <= receivesMax; receives++) await receive(0)
+    },
+    putUndelivered: async (MessageBody, attributes) => {
+      const entries = Object.entries(attributes).map(([name, StringValue]) => [
+        name,
+        { DataType: 'String', StringValue },
+      ])
+      const MessageAttributes = Object.fromEntries(entries)
+      await client.send(
+        new SendMessageCommand({ QueueUrl: urls.FunctionsDlq, MessageBody, MessageAttributes }),
+      )
     },
     putFailure: body => send(urls.FunctionsDlq, body),
     dropsWaiting: () => receive(60),
