@@ -7,14 +7,13 @@ import { setAlarm } from './alarm.ts'
 import { endAttempt } from './attempt-end.ts'
 import { type Batch, change } from './batch.ts'
 import { type InterferenceRow, takeInterferences } from './interfere.ts'
+import { metadataUrlFor } from './metadata.ts'
 import { computeEnvironment, logStreamName, newInstance, newTask } from './names.ts'
-import { askToStop, identityOf, killGroup } from './process.ts'
+import { identityOf, killGroup } from './process.ts'
 import { findJob, type JobRow, submissionOf } from './rows.ts'
 import type { JobSpec } from './spec.ts'
+import { killAfterMs, reclaimAttempt, stopAttempt } from './stop-attempt.ts'
 import { begunStatuses, move } from './transitions.ts'
-
-/** Between SIGTERM and SIGKILL of a job that is timed out or terminated (user guide, job timeouts). */
-export const killAfterMs = 30_000
 
 /** Why the server ended it; a process may also end of itself. */
 export type EndedBy = 'reclaim' | 'timeout' | 'termination'
@@ -28,6 +27,8 @@ export interface RunningAttempt {
   startedAt: number
   pid?: number
   endedBy?: EndedBy
+  /** Epoch ms: its instance shuts down, and says so until then. */
+  goesAt?: number
   /** Calls off what was to be done later. */
   callOff: (() => void)[]
   /** The process has ended, or never began. */
@@ -95,6 +96,7 @@ function environmentOf(
     ...batch.machine.baseEnvironment,
     ...Object.fromEntries(spec.environment.map(({ name, value }) => [name, value])),
     ...Object.assign({}, ...interferences.map(row => JSON.parse(row.environment) as Record<string, string>)),
+    AWS_EC2_METADATA_SERVICE_ENDPOINT: metadataUrlFor(batch, job.jobId, attempt),
     AWS_BATCH_JOB_ID: job.jobId,
     AWS_BATCH_JOB_ATTEMPT: String(attempt),
     AWS_BATCH_CE_NAME: computeEnvironment,
@@ -167,19 +169,6 @@ function timeOutAfter(batch: Batch, running: RunningAttempt, ms: number): void {
 
 function reclaimAsAsked(batch: Batch, running: RunningAttempt, row: InterferenceRow): void {
   if (row.reclaimAfterMs === null) return
-  const reclaim = (): void => stopAttempt(batch, running, 'reclaim', row.noticeMs)
+  const reclaim = (): void => reclaimAttempt(batch, running, row.noticeMs)
   running.callOff.push(setAlarm(batch.clock, running.startedAt + row.reclaimAfterMs, reclaim))
-}
-
-/** SIGTERM, and SIGKILL `graceMs` later; without grace SIGKILL at once. Who asks first has said why. */
-export function stopAttempt(batch: Batch, running: RunningAttempt, endedBy: EndedBy, graceMs: number): void {
-  const { pid } = running
-  running.endedBy ??= endedBy
-  if (pid === undefined) return
-  if (graceMs <= 0) {
-    killGroup(pid)
-    return
-  }
-  askToStop(pid)
-  running.callOff.push(setAlarm(batch.clock, batch.clock.now() + graceMs, () => killGroup(pid)))
 }

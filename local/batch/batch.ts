@@ -13,6 +13,8 @@ export interface Machine {
 }
 
 export interface Batch {
+  /** Of this server, once it listens: nothing is started before. */
+  url: string
   db: Database
   clock: Clock
   log: Log

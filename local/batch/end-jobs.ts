@@ -1,11 +1,11 @@
 /** TerminateJob, CancelJob, and the reclaim of an instance. */
 import { JobStatus } from '../../shared/vocabulary.ts'
-import { killAfterMs, stopAttempt } from './attempt.ts'
 import { type Batch, change } from './batch.ts'
 import { afterEnd } from './dependencies.ts'
 import { refuse, unknown } from './refusal.ts'
 import { endJob, parse } from './requests.ts'
 import { findJob, type JobRow } from './rows.ts'
+import { killAfterMs, reclaimAttempt, stopAttempt } from './stop-attempt.ts'
 import { begunStatuses, inStatuses, isTerminal, move, moveChildren, waitingStatuses } from './transitions.ts'
 
 const reasonLengthMax = 1024
@@ -83,6 +83,6 @@ function childrenIn(batch: Batch, parent: string, statuses: readonly JobStatus[]
 export function reclaim(batch: Batch, jobId: string, noticeMs: number): boolean {
   const running = batch.running.get(jobId)
   if (running?.pid === undefined) return false
-  stopAttempt(batch, running, 'reclaim', noticeMs)
+  reclaimAttempt(batch, running, noticeMs)
   return true
 }

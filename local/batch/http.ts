@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { newId } from '../../shared/clock.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { Batch } from './batch.ts'
+import { answerMetadata } from './metadata.ts'
 import { operations } from './operations.ts'
 import { refuse } from './refusal.ts'
 
@@ -31,6 +32,11 @@ async function answer(batch: Batch, request: IncomingMessage, response: ServerRe
   response.setHeader('x-amzn-requestid', requestId)
   try {
     checkSender(request)
+    const told = answerMetadata(batch, request)
+    if (told) {
+      response.writeHead(told.status, { 'content-type': 'text/plain' }).end(told.body)
+      return
+    }
     const operation = operations[request.url?.split('?')[0] ?? '']
     if (!operation || request.method !== 'POST') {
       send(response, 404, 'UnknownOperationException', {})

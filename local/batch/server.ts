@@ -67,13 +67,14 @@ const timeoutSecondsMinOfBatch = 60
 export async function startBatchServer(options: BatchServerOptions): Promise<BatchServer> {
   const stopping = new AbortController()
   const { batch, outbox } = createBatch(options, stopping.signal)
+  const server = await listen(batch, options.port ?? 0)
+  batch.url = urlOf(server)
   setQueues(batch, options.queues ?? defaultQueues)
   endLostAttempts(batch)
   forgetOldJobs(batch)
-  const server = await listen(batch, options.port ?? 0)
   let stopped: Promise<void> | undefined
   return {
-    url: urlOf(server),
+    url: batch.url,
     reclaim: async (jobId, { noticeMs = 0 } = {}) => reclaim(batch, jobId, noticeMs),
     interfere: async interference => interfere(batch, interference),
     jobs: () => runningAttempts(batch),
@@ -95,6 +96,7 @@ function createBatch(options: BatchServerOptions, stopping: AbortSignal): { batc
   const { clock, log, emit, cores, memoryMiB, cwd, logsDir, baseEnvironment } = options
   const outbox = createOutbox(() => batch)
   const batch: Batch = {
+    url: '',
     db: openDatabase(options.dbFile),
     clock,
     log,

@@ -35,29 +35,72 @@ test('a reclaimed job without attempts left is FAILED with its host’s words', 
   assert.equal(detail.container?.exitCode, undefined)
 })
 
-test('a reclaim with notice lets the process hear SIGTERM first, and kills it when the notice is over', async () => {
+test('a reclaim with notice ends with the shutdown of the host: SIGTERM, and SIGKILL soon after', async () => {
   await using batch = await openLocalBatch()
   const jobId = await batch.submit(fixture('forever.mjs'))
   await ready(batch, jobId)
   await batch.server.reclaim(jobId, { noticeMs: 120_000 })
-  await ready(batch, jobId, 'heard SIGTERM')
   await batch.clock.advance(119_999)
+  assert.doesNotMatch(batch.logOf(jobId), /heard SIGTERM/)
+  await batch.clock.advance(1)
+  await ready(batch, jobId, 'heard SIGTERM')
+  await batch.clock.advance(9_999)
   assert.equal((await batch.describe(jobId)).status, JobStatus.RUNNING)
   await batch.clock.advance(1)
   const { detail } = await batch.reaches(jobId, JobStatus.FAILED)
   assert.match(detail.statusReason ?? '', hostLost)
 })
 
-test('what the process says within the notice does not count', async () => {
+test('what ends within the notice has ended as it says', async () => {
+  await using batch = await openLocalBatch()
+  for (const [exitCode, status] of [
+    [0, JobStatus.SUCCEEDED],
+    [3, JobStatus.FAILED],
+  ] as const) {
+    const jobId = await batch.submit(fixture('exits-on-notice.mjs', String(exitCode)))
+    await ready(batch, jobId)
+    await batch.server.reclaim(jobId, { noticeMs: 120_000 })
+    const { detail } = await batch.reaches(jobId, status)
+    assert.deepEqual(
+      [detail.statusReason, detail.container?.exitCode],
+      ['Essential container in task exited', exitCode],
+    )
+    assert.match(batch.logOf(jobId), /"action":"terminate","time":"2027-01-15T08:02:00.000Z"/)
+  }
+})
+
+test('what the process says as the host shuts down does not count', async () => {
   await using batch = await openLocalBatch()
   for (const exitCode of ['0', '143']) {
     const jobId = await batch.submit(fixture('exits-on-sigterm.mjs', exitCode))
     await ready(batch, jobId)
     await batch.server.reclaim(jobId, { noticeMs: 120_000 })
+    await batch.clock.advance(120_000)
     const { detail } = await batch.reaches(jobId, JobStatus.FAILED)
     assert.match(detail.statusReason ?? '', hostLost)
     assert.equal(detail.container?.exitCode, undefined)
   }
+})
+
+test('an instance tells its own attempt alone of its end, and only who shows a token', async () => {
+  await using batch = await openLocalBatch()
+  const [going, staying] = [
+    await batch.submit(fixture('forever.mjs')),
+    await batch.submit(fixture('forever.mjs')),
+  ]
+  for (const jobId of [going, staying]) await ready(batch, jobId)
+  const ask = (jobId: string, path: string, headers: Record<string, string> = {}, method = 'GET') =>
+    fetch(`${batch.server.url}/instance/${jobId}/1/latest/${path}`, { method, headers })
+  const action = async (jobId: string) => {
+    const ttl = { 'x-aws-ec2-metadata-token-ttl-seconds': '60' }
+    const token = await (await ask(jobId, 'api/token', ttl, 'PUT')).text()
+    return (await ask(jobId, 'meta-data/spot/instance-action', { 'x-aws-ec2-metadata-token': token })).status
+  }
+  assert.deepEqual([await action(going), await action(staying)], [404, 404])
+  await batch.server.reclaim(going, { noticeMs: 120_000 })
+  assert.deepEqual([await action(going), await action(staying)], [200, 404])
+  assert.equal((await ask(going, 'meta-data/spot/instance-action')).status, 401)
+  assert.equal((await ask(going, 'api/token', {}, 'PUT')).status, 400)
 })
 
 test('a terminated job is not run again when its host is reclaimed as well', async () => {
