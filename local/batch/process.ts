@@ -33,7 +33,21 @@ export function askToStop(pid: number): void {
 
 /** As a container is torn down: all of its processes at once. */
 export function killGroup(pid: number): void {
+  for (const child of childrenOf(pid)) signal(-child, 'SIGKILL')
   signal(process.platform === 'win32' ? pid : -pid, 'SIGKILL')
+}
+
+/** Those in groups of their own, as the commands of workers are; where the system tells. */
+function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .filter(Boolean)
+      .map(Number)
+  } catch {
+    return []
+  }
 }
 
 function signal(target: number, name: NodeJS.Signals): void {

@@ -111,3 +111,13 @@ test('what the main process leaves behind is ended with it', async () => {
   await batch.reaches(jobId, JobStatus.SUCCEEDED)
   await gone(Number(batch.logOf(jobId).trim()))
 })
+
+test('what is killed takes its children with it, in whatever group they are', async () => {
+  await using batch = await openLocalBatch()
+  const jobId = await batch.submit(fixture('has-a-detached-child.mjs'))
+  await ready(batch, jobId)
+  await batch.terminate(jobId, 'enough')
+  await batch.clock.advance(30_000)
+  await batch.reaches(jobId, JobStatus.FAILED)
+  await gone(Number(batch.logOf(jobId).trim().split(' ')[1]))
+})
