@@ -142,7 +142,7 @@ function rawFaults(source: Whole['source'], { input, header }: CommandWork): Wor
   if (input === 'raw') {
     if (source.format === 'avro')
       return [{ path: ['work', 'input'], fault: 'cannot be raw: Avro has no lines', remedy }]
-    const beyond = ['metadata', 'rescued', 'pattern', 'preset'].find(
+    const beyond = ['metadata', 'rescued', 'pattern', 'preset', 'recordBytes'].find(
       key => key in source && source[key as keyof typeof source],
     )
     if (beyond) return [{ path: ['work', 'input'], fault: `cannot be raw with source.${beyond}`, remedy }]
