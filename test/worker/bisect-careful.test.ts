@@ -1,8 +1,12 @@
 /** Records that kill the process that works them: a careful attempt outlives it, and finds them. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { describe, it } from 'node:test'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
 import { stateKeys } from '../../shared/documents.ts'
+import { isError } from '../../shared/errors.ts'
+import { Engine } from '../../worker/bisect/engine.ts'
 import { openIsolatedSession } from '../../worker/bisect/isolated-session.ts'
 import type { Session } from '../../worker/duckdb/session.ts'
 import { openScratch } from '../../worker/scratch.ts'
@@ -111,6 +115,35 @@ describe('a careful attempt', () => {
     assert.ok(reports[0]?.outputs[0]?.sha256)
     const [one, other] = reports.map(report => ({ ...report, durationMs: 0 }))
     assert.deepEqual(one, other)
+  })
+})
+
+describe('the process that runs the SQL', () => {
+  const dying = (script: string) => {
+    const file = join(folder, `${scripts++}.mjs`)
+    writeFileSync(file, `process.on('message', () => { ${script} })`)
+    return new Engine(file).ask({ ask: 'run', sql: 'SELECT 1' })
+  }
+  let scripts = 0
+  let folder: string
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'millrace-engine-'))
+  })
+  after(() => rmSync(folder, { recursive: true }))
+
+  it('leaves its last words, the newest 2 KiB of them', async () => {
+    const script = "process.stderr.write('x'.repeat(5000) + 'out of luck', () => process.exit(3))"
+    const error: unknown = await dying(script).catch((caught: unknown) => caught)
+    assert.ok(isError(error, 'WORK_DIED'))
+    assert.match(error.message, /^The SQL killed its process: exit code 3: x{2037}out of luck$/)
+  })
+
+  it('is ended where DuckDB is no more than a wreck, which is told as its death', async () => {
+    const failed = { code: 'WORK_FAILED', message: 'INTERNAL Error: Attempted to access index 3' }
+    await assert.rejects(dying(`process.send(${JSON.stringify({ failed })})`), {
+      code: 'WORK_DIED',
+      message: 'The SQL killed its process: INTERNAL Error: Attempted to access index 3',
+    })
   })
 })
 

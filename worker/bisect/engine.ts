@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { MillraceError } from '../../shared/errors.ts'
 import type { Reply, Request } from './engine-messages.ts'
 
-const entry = fileURLToPath(new URL('engine-main.ts', import.meta.url))
+const ownMain = fileURLToPath(new URL('engine-main.ts', import.meta.url))
 const stderrTailBytes = 2 * 1024
 const minute = 60 * 1000
 /** Longer than any work that ends; what is longer is bounded by the job's own time. */
@@ -18,8 +18,9 @@ export class Engine {
   #stopped: MillraceError | undefined
   #isOver = false
 
-  constructor() {
-    this.#process = fork(entry, [], {
+  /** @param main path of the module that answers */
+  constructor(main: string = ownMain) {
+    this.#process = fork(main, [], {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       execArgv: [],

@@ -14,6 +14,8 @@ export interface SearchLimits {
   badMax: number
   /** Epoch ms, or of any clock that only grows. */
   now: () => number
+  /** Of time; a quarter of an hour where absent or more. */
+  msMax?: number
 }
 
 export interface Search {
@@ -42,10 +44,11 @@ interface Range {
 }
 
 /** @param count of records, which are known to fail together */
-export async function bisect(count: number, trial: Trial, { badMax, now }: SearchLimits): Promise<Search> {
+export async function bisect(count: number, trial: Trial, limits: SearchLimits): Promise<Search> {
   const search: Search = { bad: [], trials: 0, ended: 'all' }
+  const { badMax, now, msMax = searchMsMax } = limits
   const trialsAllowed = Math.min(trialsMax, trialsFree + trialsPerBad * badMax)
-  const deadline = now() + searchMsMax
+  const deadline = now() + Math.min(msMax, searchMsMax)
   const open: Range[] = [{ begin: 0, end: count, sure: true }]
   const tried = async ({ begin, end, sure }: Range): Promise<Range | undefined> => {
     search.trials++

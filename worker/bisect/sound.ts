@@ -10,6 +10,9 @@ import { type BadRecord, bisect, type Search, type Trial } from './search.ts'
 
 /** Of a rejected record. */
 const reasonCharactersMax = 500
+const minuteMs = 60 * 1000
+/** Of an attempt's time: what was read and worked before, and what is to be worked then, take theirs. */
+const timeShare = 0.25
 /** Ordinals in one statement. */
 const rowsPerStatement = 1000
 /** What DuckDB says of the SQL itself, and of the machine: no record is to blame. */
@@ -19,7 +22,7 @@ const ofDuckDb = /^[A-Z][A-Za-z ]* Error: /
 const diskFull = /^IO Error: /
 
 export interface Given {
-  attempt: Pick<Attempt, 'run' | 'scratch' | 'log' | 'elapsedMs'>
+  attempt: Pick<Attempt, 'run' | 'assignment' | 'scratch' | 'log' | 'elapsedMs'>
   session: Session
   rows: InputRows
   rejects: Rejects
@@ -75,11 +78,18 @@ async function withoutBad(
   }
 }
 
-async function searched({ attempt, rows, rejects }: Given, trial: Trial, because: Error): Promise<Search> {
-  const { elapsedMs, log, run } = attempt
+async function searched(
+  { attempt, rows, rejects }: Given,
+  trial: Trial,
+  because: MillraceError,
+): Promise<Search> {
+  const { elapsedMs, log, run, assignment } = attempt
   const began = elapsedMs()
+  const { timeoutMinutes = run.pipeline.job.timeoutMinutes } = assignment.lane ?? {}
   const tolerated = Math.min(run.pipeline.tolerate.rejectedRecords, rejectsPerPartitionMax)
-  const search = await bisect(rows.count, trial, { badMax: tolerated - rejects.count + 1, now: elapsedMs })
+  const badMax = tolerated - rejects.count + 1
+  const msMax = timeoutMinutes * minuteMs * timeShare
+  const search = await bisect(rows.count, trial, { badMax, now: elapsedMs, msMax })
   const { bad, trials, ended } = search
   const said = { found: bad.length, trials, ended, because: reasonOf(because) }
   log.warn('bisected', { ...said, records: rows.count, ms: elapsedMs() - began })
@@ -104,10 +114,10 @@ function mayBeData(error: unknown): error is MillraceError {
   return isError(error, 'WORK_FAILED') && ofDuckDb.test(error.message) && !ofNoRecord.test(error.message)
 }
 
-/** The first line: behind it, DuckDB shows the place in the SQL. */
-function reasonOf({ message }: Error): string {
-  const line = message.split('\n', 1)[0] ?? ''
-  return line.slice(0, reasonCharactersMax)
+/** Of DuckDB's words the first line: behind it, it shows the place in the SQL. */
+function reasonOf(error: MillraceError): string {
+  const words = error.code === 'WORK_DIED' ? error.message.replaceAll(/\s+/g, ' ') : error.message
+  return (words.split('\n', 1)[0] ?? '').slice(0, reasonCharactersMax)
 }
 
 /** Errors: always; one that the SQL has earned by itself says that another try is of no use. */
