@@ -80,12 +80,15 @@ export async function rejectRows(
 ): Promise<void> {
   let part = 0
   let begin = 0
+  const behind = (): number =>
+    joined ? begin + (parts[part]?.fitting ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY
   for (let at = 0; at < bad.length; at += rowsPerQuery) {
     const some = bad.slice(at, at + rowsPerQuery)
     const raws = await rawRows(session, rows, some)
     for (const [index, { ordinal, reason }] of some.entries()) {
-      while (joined && ordinal >= begin + (parts[part]?.fitting ?? Number.POSITIVE_INFINITY)) {
-        begin += parts[part++]?.fitting ?? 0
+      while (ordinal >= behind()) {
+        begin = behind()
+        part++
       }
       const row = joined ? (parts[part]?.rowOf(ordinal - begin) ?? 0) : ordinal
       parts[part]?.reject(rejects, row, reason, raws[index] ?? '')
