@@ -7,10 +7,12 @@ import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { gather } from '../../cli/reject-gather.ts'
-import { rejectedRawBytesMax } from '../../shared/documents.ts'
+import { RejectSource } from '../../cli/reject-source.ts'
+import { rejectedRawBytesMax, stateKeys } from '../../shared/documents.ts'
 import { fromUtf8 } from '../../shared/encoding.ts'
 import type { Encoding } from '../../shared/layout.ts'
 import { createMemoryObjects } from '../../shared/memory/objects.ts'
+import { firstRound } from '../../shared/plan.ts'
 import type { RunRecord } from '../../shared/records.ts'
 import type { World } from '../../shared/world.ts'
 import { bgzfBlock, bgzfEnd, membersOf } from '../worker/compressed-given.ts'
@@ -81,17 +83,52 @@ for (const encoding of ['utf-16le', 'utf-16be', 'windows-1252'] satisfies Encodi
   })
 }
 
-for (const [how, compress] of [
-  ['gzip', gzipSync],
-  ['bgzip', (content: Buffer) => Buffer.concat([membersOf(content, [60_000], bgzfBlock), bgzfEnd])],
-] as const) {
-  test(`records of a source in ${how} are found again where they are too long to be kept`, async t => {
-    const long = `x,${'ä€'.repeat(rejectedRawBytesMax)}`
-    const rows = Array.from({ length: 3000 }, (_, at) => `${at},${'sound '.repeat(at % 9)}`)
-    const text = [`id,text`, ...rows, long, ...rows, `y,${long}`, 'z,short', ''].join('\n')
-    const { replay } = await replayOf(t, compress(Buffer.from(text)), typed)
-    assert.ok(replay.equals(Buffer.from(`id,text\ny,${long}\n${long}\nz,short\n`)))
-  })
+const long = `x,${'ä€'.repeat(rejectedRawBytesMax)}`
+const longText = (): Buffer => {
+  const rows = Array.from({ length: 3000 }, (_, at) => `${at},${'sound '.repeat(at % 9)}`)
+  return Buffer.from(['id,text', ...rows, long, ...rows, `y,${long}`, 'z,short', ''].join('\n'))
+}
+
+test('records of a stream are found again where they are too long to be kept', async t => {
+  const { replay, given } = await replayOf(t, gzipSync(longText()), typed)
+  assert.equal(given.run.layout.space, 'whole')
+  assert.ok(replay.equals(Buffer.from(`id,text\ny,${long}\n${long}\nz,short\n`)))
+})
+
+test('records of a stream that was split first are found again in the stream itself', async () => {
+  const content = gzipSync(longText())
+  const { objects, run } = await plannedAndTaken({ content, source: typed, rejectedRecords })
+  const split = { ...run, layout: { ...run.layout, space: 'pieces' as const } }
+  const source = await RejectSource.open(objects, split, new Set())
+  const byteOffset = longText().indexOf(`y,${long}`)
+  const found = await source.record({ key: run.source.key, byteOffset })
+  assert.ok(found.equals(Buffer.from(`y,${long}`)))
+})
+
+test('records of a source in blocks are found again from the block they begin in', async t => {
+  const content = Buffer.concat([membersOf(longText(), [60_000], bgzfBlock), bgzfEnd])
+  const planned = await plannedAndTaken({ content, source: typed, rejectedRecords })
+  const given = await inBlocks(planned, Math.ceil(content.length / 3))
+  const { contents, lost } = await gathered(t, given)
+  assert.equal(lost, 0)
+  const records = [...(contents[0] ?? '').toString().trimEnd().split('\n')]
+  const wanted = ['id,text', long, `y,${long}`, 'z,short']
+  assert.deepEqual(new Set(records.map(sha256)), new Set(wanted.map(sha256)))
+  assert.equal(records.length, wanted.length)
+})
+
+/** As a larger one would be planned. */
+async function inBlocks(given: Given, partitionBytes: number): Promise<Given> {
+  const partitions = Math.ceil(given.content.length / partitionBytes)
+  const layout = { ...given.run.layout, space: 'blocks' as const }
+  const cuts = { dataStart: 0, dataEnd: given.content.length, partitionBytes, partitions }
+  const run = { ...given.run, layout, ...cuts }
+  const pages = [...firstRound(run)]
+  const put = (key: string, document: unknown) =>
+    given.objects.write({ bucket: buckets.state, key }, Buffer.from(JSON.stringify(document)))
+  await put(stateKeys.run(runId), run)
+  for (const page of pages) await put(stateKeys.assignments(runId, 1, page.page), page)
+  return { ...given, run, assignments: pages.flatMap(({ assignments }) => assignments) }
 }
 
 test('long records of a source in partitions are found again, and NDJSON has no header', async t => {
