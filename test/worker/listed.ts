@@ -22,6 +22,8 @@ export interface ListedOptions {
   contents: Record<string, Buffer>
   source: Record<string, unknown>
   sql?: string
+  /** In place of `sql`. */
+  work?: Record<string, unknown>
   rejectedRecords?: number
   partitionBytes?: number
 }
@@ -42,7 +44,7 @@ export async function listedRun(options: ListedOptions): Promise<Given> {
     {
       name: 'given',
       source: { prefix: 'in/', ...options.source },
-      work: { sql: options.sql ?? 'SELECT * FROM input' },
+      work: options.work ?? { sql: options.sql ?? 'SELECT * FROM input' },
       output: { prefix: 'out/' },
       tolerate: { rejectedRecords: options.rejectedRecords ?? 0 },
     },

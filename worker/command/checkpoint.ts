@@ -9,8 +9,8 @@ import type { Attempt } from '../attempt.ts'
 import { sha256Of } from '../upload.ts'
 import { type Manifest, newestSaved, rangeOf, type SavedFile, savedKey, savedKeys } from './saved.ts'
 
-export const checkpointFilesMax = 1000
-export const checkpointBytesMax = 1024 ** 3
+const checkpointFilesMax = 1000
+const checkpointBytesMax = 1024 ** 3
 const saveEveryMs = 60_000
 
 interface Found {

@@ -2,7 +2,6 @@
 import { join } from 'node:path'
 import { isJson, wholeObjectColumn } from '../../shared/added-columns.ts'
 import { CsvScanner } from '../../shared/csv-scan.ts'
-import { rejectsPerPartitionMax } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { CommandWork } from '../../shared/pipeline/work.ts'
 import type { Attempt } from '../attempt.ts'
@@ -12,12 +11,12 @@ import { Table } from '../duckdb/load.ts'
 import type { Session } from '../duckdb/session.ts'
 import { literal, name } from '../duckdb/text.ts'
 import type { ResultColumn } from '../duckdb/type.ts'
+import { rejectMisfits } from '../duckdb/working.ts'
 import { copyOptions } from '../duckdb/write.ts'
 import { LineScanner } from '../read/lines.ts'
 import type { Rejects } from '../read/rejects.ts'
 import type { Spool } from '../read/spool.ts'
 import type { PartitionSource } from '../read/walk.ts'
-import { park } from './park.ts'
 import { GivenRecords } from './records.ts'
 
 export interface Given {
@@ -57,7 +56,8 @@ export async function givenTo(work: CommandWork, reading: Reading): Promise<Give
 async function loaded(work: CommandWork, reading: Reading, session: Session): Promise<Given | undefined> {
   const { attempt, source, spool, rejects } = reading
   const table = new Table(session, spool, source.format, attempt.run)
-  const misfits = await rejectMisfits(await table.load(), table, reading)
+  const count = await table.load()
+  const misfits = count === 0 ? [] : await rejectMisfits(source, table, spool, rejects, count)
   if (rejects.count > attempt.run.pipeline.tolerate.rejectedRecords) return undefined
   const columns = await session.columns('FROM input')
   const file = join(attempt.scratch.dir, `given.${work.input}`)
@@ -72,9 +72,9 @@ async function loaded(work: CommandWork, reading: Reading, session: Session): Pr
   const [[copied] = []] = await session.rows(
     `COPY (SELECT ${selected} FROM input) TO ${literal(file)} (${bare})`,
   )
-  const count = spool.records - misfits.length
-  if (Number(copied) !== count) {
-    throw new MillraceError('COUNT_MISMATCH', `DuckDB wrote ${copied} records where ${count} fit`)
+  const sound = spool.records - misfits.length
+  if (Number(copied) !== sound) {
+    throw new MillraceError('COUNT_MISMATCH', `DuckDB wrote ${copied} records where ${sound} fit`)
   }
   const header = csv
     ? csvLine(
@@ -83,20 +83,7 @@ async function loaded(work: CommandWork, reading: Reading, session: Session): Pr
       )
     : Buffer.alloc(0)
   const scanner = () => (csv ? new CsvScanner(writtenDialect) : new LineScanner())
-  return { records: new GivenRecords(file, count, header, scanner), misfits }
-}
-
-async function rejectMisfits(count: number, table: Table, reading: Reading): Promise<number[]> {
-  if (count === 0) return []
-  const misfits = await table.misfits(rejectsPerPartitionMax + 1)
-  if (misfits.length !== Math.min(count, rejectsPerPartitionMax + 1)) {
-    throw new MillraceError(
-      'COUNT_MISMATCH',
-      `${count} records do not fit, but ${misfits.length} are found again`,
-    )
-  }
-  await park(reading, misfits)
-  return misfits.map(({ ordinal }) => ordinal)
+  return { records: new GivenRecords(file, sound, header, scanner), misfits }
 }
 
 /** A JSON object is not given within another where it is all there is. */

@@ -4,7 +4,7 @@ import { StringDecoder } from 'node:string_decoder'
 
 const lineCharactersMax = 4096
 const linesMax = 10_000
-export const stderrTailBytesMax = 2048
+const stderrTailBytesMax = 2048
 
 export class Stderr {
   readonly #onLine: (line: string) => void

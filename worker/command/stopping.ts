@@ -5,7 +5,7 @@ import type { Attempt } from '../attempt.ts'
  * It is given all that was read, and some time to end of itself. After SIGTERM a container has 30 s, after a Spot
  * notice 120 s: out of that it also saves what it has, and that is uploaded.
  */
-export const endMsMax = { sigterm: 8000, notice: 70_000 }
+const endMsMax = { sigterm: 8000, notice: 70_000 }
 
 export interface Stopping {
   signal: AbortSignal
@@ -23,9 +23,7 @@ export function stoppingOf({ signal, leave }: Pick<Attempt, 'signal' | 'leave'>,
   }
   onAbort(signal, released.signal, () => stop.abort())
   onAbort(leave?.ending, released.signal, () => stopAfter(waits.sigterm))
-  leave?.asked.then(why => {
-    if (why === 'notice') stopAfter(waits.notice)
-  })
+  leave?.asked.then(why => (why === 'notice' ? stopAfter(waits.notice) : undefined))
   return {
     signal: stop.signal,
     release: () => {

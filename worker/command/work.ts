@@ -6,12 +6,13 @@ import { rejectsPerPartitionMax } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { type CommandWork, isCommand } from '../../shared/pipeline/work.ts'
 import { bisect, type Search } from '../bisect/search.ts'
+import type { Misfit } from '../duckdb/load.ts'
+import { reject } from '../duckdb/working.ts'
 import type { WrittenFile } from '../duckdb/write.ts'
 import { isGuessed } from '../read/partition.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { faultOf, isOfData, rejectReason } from './ending.ts'
 import { type Given, givenTo, type Reading } from './given.ts'
-import { type Parked, park } from './park.ts'
 import { writeResults } from './results.ts'
 import { stoppingOf } from './stopping.ts'
 import { type CommandEnd, runCommand } from './supervise.ts'
@@ -87,12 +88,12 @@ class Command {
 
   /** Finds the records that break it, and answers their numbers among those given. */
   async #parkBad(fault: MillraceError): Promise<number[]> {
-    const { source, rejects } = this.#task
+    const { source, spool, rejects } = this.#task
     // Behind a wrong guess, sound records look broken: the start is proven before any is blamed.
     if (isGuessed(source)) throw new MillraceError('BAD_INPUT', fault.message)
     const { bad, ended } = await this.#searched(fault)
     if (ended === 'together') throw unlike(fault, 'on its records together, and on none of them alone')
-    await park(this.#task, this.#spooled(bad))
+    await reject(source, spool, rejects, this.#spooled(bad))
     rejects.byWork = bad.length
     if (ended === 'tooMany') rejects.unfinished = 'there may be more'
     if (ended === 'givenUp') rejects.unfinished = 'the search for more was given up'
@@ -129,7 +130,7 @@ class Command {
   }
 
   /** By their numbers among the spooled records: misfits lie between those given. */
-  #spooled(bad: readonly Parked[]): Parked[] {
+  #spooled(bad: readonly Misfit[]): Misfit[] {
     const { misfits } = this.#task.given
     let before = 0
     return bad.map(({ ordinal, ...what }) => {

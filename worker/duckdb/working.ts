@@ -42,13 +42,14 @@ export async function working(
   }
 }
 
-async function rejectMisfits(
+/** Those that do not fit, of which there are `count`. Answers their ordinals. */
+export async function rejectMisfits(
   source: PartitionSource,
   table: Table,
   spool: Spool,
   rejects: Rejects,
   count: number,
-): Promise<void> {
+): Promise<number[]> {
   const misfits = await table.misfits(rejectsPerPartitionMax + 1)
   if (misfits.length !== Math.min(count, rejectsPerPartitionMax + 1)) {
     throw new MillraceError(
@@ -57,10 +58,11 @@ async function rejectMisfits(
     )
   }
   await reject(source, spool, rejects, misfits)
+  return misfits.map(({ ordinal }) => ordinal)
 }
 
 /** @param found in order */
-async function reject(
+export async function reject(
   source: PartitionSource,
   spool: Spool,
   rejects: Rejects,

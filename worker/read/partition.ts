@@ -54,7 +54,7 @@ function readStretch(
   rejects: Rejects,
   tally: { lines: number },
 ) {
-  if (from.raw && stretch.format) throw otherOrder()
+  if (from.raw && stretch.format) throw otherOrder(stretch)
   const format = stretch.format ?? from.format
   const writePlace = placeWriter(from.run, format)
   return readUnits(requestOf(from, stretch), unit => {
@@ -79,10 +79,10 @@ function readStretch(
   })
 }
 
-function otherOrder(): MillraceError {
+function otherOrder({ key }: Stretch): MillraceError {
   return new MillraceError(
     'BAD_INPUT',
-    'An object has its fields in another order, and records are given raw',
+    `${key} has its fields in another order than the objects before it, and records are given raw`,
     {
       refusal: 'COLUMNS_DIFFER',
       remedy: "Set work.input to 'ndjson' or 'csv', which give fields by their names.",
