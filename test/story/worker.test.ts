@@ -122,43 +122,38 @@ describe('A worker process that is asked to stop', () => {
 
   const scratch = (): string[] => readdirSync(path.join(place.dir, 'scratch'))
 
-  for (const moment of ['claimed', 'read']) {
-    it(`right when it has ${moment} exits 143 and leaves the partition to the next attempt, and nothing else`, async () => {
-      const first = await attempt(1, ({ message }, child) => {
-        if (message === moment) child.kill('SIGTERM')
-      })
-      assert.deepEqual(first.exit, [exitCodes.terminated, null])
-      assert.equal(first.messages.at(-1), 'stopped')
-      const { state, fence, claims, failures, report } = (await record()) ?? {}
-      assert.deepEqual([state, fence, claims?.length], [PartitionState.RUNNING, 1, 1])
-      assert.deepEqual([failures, report], [undefined, undefined])
-      assert.deepEqual(outputsOf(world.config.dataDir, runId), [])
-      assert.deepEqual(scratch(), [])
-
-      const second = await attempt(2)
-      assert.deepEqual(second.exit, [exitCodes.done, null])
-      const done = await record()
-      assert.deepEqual(
-        [done?.state, done?.fence, done?.report?.recordsWritten],
-        [PartitionState.SUCCEEDED, 2, 4],
-      )
-      assert.deepEqual(
-        done?.claims?.map(({ jobAttempt }) => jobAttempt),
-        [1, 2],
-      )
-      assert.equal(outputsOf(world.config.dataDir, runId).length, 1)
-      assert.deepEqual(scratch(), [])
+  it('with all of its partition read finishes it, and leaves nothing to others', async () => {
+    const { exit, messages } = await attempt(1, ({ message }, child) => {
+      if (message === 'read') child.kill('SIGTERM')
     })
-  }
+    assert.deepEqual(exit, [exitCodes.done, null])
+    assert.equal(messages.at(-1), 'finished')
+    const { state, fence, report } = (await record()) ?? {}
+    assert.deepEqual(
+      [state, fence, report?.recordsWritten, report?.rest],
+      [PartitionState.SUCCEEDED, 1, 4, undefined],
+    )
+    assert.equal(outputsOf(world.config.dataDir, runId).length, 1)
+    assert.deepEqual(scratch(), [])
+  })
 
-  it('twice ends at once', async () => {
+  it('twice ends at once, and leaves the partition to the next attempt', async () => {
     const { exit } = await attempt(1, ({ message }, child) => {
-      if (message !== 'read') return
-      child.kill('SIGTERM')
-      child.kill('SIGTERM')
+      // Two signals that are sent at once may be heard as one.
+      if (message === 'read' || message === 'asked to leave off') child.kill('SIGTERM')
     })
     assert.deepEqual(exit, [exitCodes.terminated, null])
-    assert.equal((await record())?.state, PartitionState.RUNNING)
+    const { state, fence, failures, report } = (await record()) ?? {}
+    assert.deepEqual([state, fence, failures, report], [PartitionState.RUNNING, 1, undefined, undefined])
+    assert.deepEqual(outputsOf(world.config.dataDir, runId), [])
+    const second = await attempt(2)
+    assert.deepEqual(second.exit, [exitCodes.done, null])
+    const done = await record()
+    assert.deepEqual([done?.state, done?.fence], [PartitionState.SUCCEEDED, 2])
+    assert.deepEqual(
+      done?.claims?.map(({ jobAttempt }) => jobAttempt),
+      [1, 2],
+    )
   })
 })
 
@@ -193,31 +188,40 @@ describe('A worker under a run', () => {
     return readFileSync(file, 'utf8').split('\n').slice(0, -1).map(parsed)
   }
 
-  it('whose instance is taken back with notice stops in order, and its next attempt completes the run', async () => {
-    const { runId, bytes } = await drop(story, 'slow/file.csv', text, { partitionBytes: 18 })
-    const child = await until('a child in mid-work', async () => {
-      const { jobId = '' } = (await partitionOf(story, runId, 1)) ?? {}
-      return logOf(jobId, 1).some(({ message }) => message === 'read') ? jobId : undefined
+  for (const [noticeMs, how, lastMessage, fence] of [
+    [60_000, 'with notice finishes what it has read', 'finished', 1],
+    [0, 'without notice is worked anew by its next attempt', 'read', 2],
+  ] as const) {
+    it(`whose instance is taken back ${how}, and the run is complete`, async () => {
+      const key = `slow/file-${noticeMs}.csv`
+      const { runId, bytes } = await drop(story, key, text, { partitionBytes: 18 })
+      const child = await until('a child in mid-work', async () => {
+        const { jobId = '' } = (await partitionOf(story, runId, 1)) ?? {}
+        return logOf(jobId, 1).some(({ message }) => message === 'read') ? jobId : undefined
+      })
+      assert.equal(await story.stack.batch.reclaim(child, { noticeMs }), true)
+      const run = await ended(story, runId)
+      assert.equal(run.state, RunState.SUCCEEDED, JSON.stringify(run.failure))
+      const messages = logOf(child, 1).map(({ message }) => message)
+      assert.equal(
+        messages.findLast(message => message !== 'asked to leave off'),
+        lastMessage,
+      )
+      const record = await partitionOf(story, runId, 1)
+      assert.deepEqual([record?.fence, record?.failures], [fence, undefined])
+      assert.equal(run.round, 1, 'it cost no round')
+      const place = { dataDir: story.dataDir, certificate: run.certificate ?? '' }
+      await provenCertificate(place, Buffer.from(text))
+      assert.equal(bytes, text.length)
+      assert.equal(outputsOf(story.dataDir, runId).length, 2)
+      assert.deepEqual(await publishedRows(place, 'id, name'), [
+        ['1', 'one'],
+        ['2', 'two'],
+        ['3', 'three'],
+        ['4', 'four'],
+      ])
     })
-    assert.equal(await story.stack.batch.reclaim(child, { noticeMs: 60_000 }), true)
-    const run = await ended(story, runId)
-    assert.equal(run.state, RunState.SUCCEEDED, JSON.stringify(run.failure))
-    assert.equal(logOf(child, 1).at(-1)?.message, 'stopped')
-    assert.equal(logOf(child, 2).at(-1)?.message, 'finished')
-    const record = await partitionOf(story, runId, 1)
-    assert.deepEqual([record?.fence, record?.failures], [2, undefined])
-    assert.equal(run.round, 1, 'it cost no round')
-    const place = { dataDir: story.dataDir, certificate: run.certificate ?? '' }
-    await provenCertificate(place, Buffer.from(text))
-    assert.equal(bytes, text.length)
-    assert.equal(outputsOf(story.dataDir, runId).length, 2)
-    assert.deepEqual(await publishedRows(place, 'id, name'), [
-      ['1', 'one'],
-      ['2', 'two'],
-      ['3', 'three'],
-      ['4', 'four'],
-    ])
-  })
+  }
 
   for (const [name, memoryMiB, header, line] of [
     ['narrow', job.memoryMiB, 'date,delay,distance,origin,destination\n', flight],
