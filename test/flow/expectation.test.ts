@@ -7,6 +7,7 @@ import type { PipelineInput } from '../../shared/pipeline.ts'
 import { fromItem } from '../../shared/records.ts'
 import { EventType } from '../../shared/vocabulary.ts'
 import { type HouseOptions, MemoryHouse } from '../../sim/memory-house.ts'
+import type { PortCall } from '../../sim/port-calls.ts'
 import { linesOf, linesPipeline } from './settings.ts'
 
 const hourMs = 60 * 60 * 1000
@@ -151,6 +152,11 @@ describe('a file that is expected', () => {
     const twice = await watched({}, { copies: ({ step }) => (step === 'notify' ? 3 : 1) })
     await reconcileAt(twice, sunday + six)
     assert.equal(said(twice).length, 1)
+    const [event] = twice.ports.bus.events.filter(({ type }) => type === EventType.expectationMissed)
+    assert.ok(event)
+    await twice.ports.bus.publish(event)
+    await twice.untilQuiet()
+    assert.equal(said(twice).length, 1)
     let lost = true
     const house = await watched({}, { copies: ({ step }) => (step === 'notify' && lost ? 0 : 1) })
     await reconcileAt(house, sunday + six)
@@ -181,5 +187,56 @@ describe('a file that is expected', () => {
     assert.equal(events(), before)
     assert.equal((await dayOf(house, '2026-02-01'))?.told, 'missed')
     assert.deepEqual(said(house), [])
+  })
+})
+
+describe('a crash of whoever looks or tells', () => {
+  /** Missed on Sunday, late an hour after; hit at one call. */
+  async function play(fault?: NonNullable<HouseOptions['fault']>): Promise<MemoryHouse> {
+    let calls: NonNullable<HouseOptions['fault']> | undefined
+    const options = { fault: (...given: Parameters<NonNullable<HouseOptions['fault']>>) => calls?.(...given) }
+    const house = await watched({}, options)
+    calls = fault
+    await reconcileAt(house, sunday + six)
+    for (let more = 0; more < 3; more++) await house.reconcile()
+    await drop(house, 'late.txt', sunday + 7 * hourMs)
+    for (let more = 0; more < 4; more++) await house.reconcile()
+    return house
+  }
+
+  test('at any call tells of both all the same, and of neither more than twice', async () => {
+    const seen = new Set<string>()
+    const isOurs = ({ by, subject }: PortCall): boolean =>
+      ['reconcile', 'notify'].includes(by) &&
+      /EXPECT#|files (did not come|came late)|Expectation/.test(JSON.stringify(subject))
+    for (const when of ['before', 'after'] as const) {
+      for (let wanted = 0, hit = true; hit; wanted++) {
+        hit = false
+        let ours = 0
+        const house = await play(call => {
+          if (!isOurs(call) || ours++ !== wanted) return undefined
+          hit = true
+          seen.add(`${call.by} ${call.name}`)
+          return when
+        })
+        const count = (words: RegExp): number => said(house).filter(({ text }) => words.test(text)).length
+        const counts = [count(/did not come/), count(/came late/)]
+        assert.ok(
+          counts.every(times => times >= 1 && times <= 2),
+          `${when} call ${wanted}: ${counts}`,
+        )
+        const [day] = [await dayOf(house, '2026-02-01')]
+        assert.deepEqual([day?.state, day?.told], ['late', 'late'], `${when} call ${wanted}`)
+      }
+    }
+    assert.deepEqual([...seen].toSorted(), [
+      'notify chat.post',
+      'notify records.get',
+      'notify records.update',
+      'reconcile bus.publish',
+      'reconcile records.get',
+      'reconcile records.put',
+      'reconcile records.update',
+    ])
   })
 })
