@@ -83,16 +83,16 @@ for (const encoding of ['utf-16le', 'utf-16be', 'windows-1252'] satisfies Encodi
   })
 }
 
-const long = `x,${'ä€'.repeat(rejectedRawBytesMax)}`
+const longRecord = `x,${'ä€'.repeat(rejectedRawBytesMax)}`
 const longText = (): Buffer => {
   const rows = Array.from({ length: 3000 }, (_, at) => `${at},${'sound '.repeat(at % 9)}`)
-  return Buffer.from(['id,text', ...rows, long, ...rows, `y,${long}`, 'z,short', ''].join('\n'))
+  return Buffer.from(['id,text', ...rows, longRecord, ...rows, `y,${longRecord}`, 'z,short', ''].join('\n'))
 }
 
 test('records of a stream are found again where they are too long to be kept', async t => {
   const { replay, given } = await replayOf(t, gzipSync(longText()), typed)
   assert.equal(given.run.layout.space, 'whole')
-  assert.ok(replay.equals(Buffer.from(`id,text\ny,${long}\n${long}\nz,short\n`)))
+  assert.ok(replay.equals(Buffer.from(`id,text\ny,${longRecord}\n${longRecord}\nz,short\n`)))
 })
 
 test('records of a stream that was split first are found again in the stream itself', async () => {
@@ -100,9 +100,9 @@ test('records of a stream that was split first are found again in the stream its
   const { objects, run } = await plannedAndTaken({ content, source: typed, rejectedRecords })
   const split = { ...run, layout: { ...run.layout, space: 'pieces' as const } }
   const source = await RejectSource.open(objects, split, new Set())
-  const byteOffset = longText().indexOf(`y,${long}`)
+  const byteOffset = longText().indexOf(`y,${longRecord}`)
   const found = await source.record({ key: run.source.key, byteOffset })
-  assert.ok(found.equals(Buffer.from(`y,${long}`)))
+  assert.ok(found.equals(Buffer.from(`y,${longRecord}`)))
 })
 
 test('records of a source in blocks are found again from the block they begin in', async t => {
@@ -111,8 +111,8 @@ test('records of a source in blocks are found again from the block they begin in
   const given = await inBlocks(planned, Math.ceil(content.length / 3))
   const { contents, lost } = await gathered(t, given)
   assert.equal(lost, 0)
-  const records = [...(contents[0] ?? '').toString().trimEnd().split('\n')]
-  const wanted = ['id,text', long, `y,${long}`, 'z,short']
+  const records = (contents[0] ?? '').toString().trimEnd().split('\n')
+  const wanted = ['id,text', longRecord, `y,${longRecord}`, 'z,short']
   assert.deepEqual(new Set(records.map(sha256)), new Set(wanted.map(sha256)))
   assert.equal(records.length, wanted.length)
 })
