@@ -9,10 +9,14 @@ const text = (name: string): Promise<string> => readFile(path.join(root, name), 
 const linesOf = async (instruction: string): Promise<string[]> =>
   (await text('worker/Dockerfile')).split('\n').filter(line => line.startsWith(`${instruction} `))
 
+/** What is started, and what that starts. */
+const entries = ['worker/main.ts', 'worker/bisect/engine-main.ts']
+
 /** What the worker loads in AWS: its sources and packages, without what only the local stage imports. */
 async function loaded(): Promise<{ files: string[]; packages: string[] }> {
   const { metafile } = await build({
-    entryPoints: ['./worker/main.ts'],
+    entryPoints: entries.map(entry => `./${entry}`),
+    outdir: 'nowhere',
     absWorkingDir: root,
     bundle: true,
     write: false,
@@ -23,7 +27,7 @@ async function loaded(): Promise<{ files: string[]; packages: string[] }> {
   })
   const files = new Set<string>()
   const packages = new Set<string>()
-  collect(metafile, 'worker/main.ts', files, packages)
+  for (const entry of entries) collect(metafile, entry, files, packages)
   return { files: [...files], packages: [...packages] }
 }
 
