@@ -26,6 +26,8 @@ export const errorCodes = {
   THROTTLED: { retryable: true },
   /** A network or service fault that passes. */
   TEMPORARY_FAILURE: { retryable: true },
+  /** The machine is about to be taken back, and the work is not done. */
+  RECLAIMED: { retryable: true },
   /** Asked to stop (SIGTERM). */
   STOPPED: { retryable: true },
   /** An AWS service will not take the request as it is: a name, a limit or a permission is wrong. */

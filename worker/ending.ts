@@ -23,11 +23,13 @@ const failures: Partial<Record<ErrorCode, FailureCode>> = {
   THROTTLED: 'TEMPORARY',
   TEMPORARY_FAILURE: 'TEMPORARY',
   OUT_OF_MEMORY: 'OUT_OF_MEMORY',
+  RECLAIMED: 'SPOT_RECLAIMED',
 }
 
 const exits: Partial<Record<FailureCode, number>> = {
   BAD_INPUT: exitCodes.badInput,
   TEMPORARY: exitCodes.temporary,
+  SPOT_RECLAIMED: exitCodes.terminated,
 }
 
 export function endingOf(error: unknown): Ending {

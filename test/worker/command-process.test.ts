@@ -4,9 +4,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { MillraceError } from '../../shared/errors.ts'
 import { killedForMemory, oomKills } from '../../worker/command/memory.ts'
-import { stoppingOf } from '../../worker/command/stopping.ts'
+import { stoppingOf, whyStopped } from '../../worker/command/stopping.ts'
 import { type Running, runCommand } from '../../worker/command/supervise.ts'
+import { endingOf } from '../../worker/ending.ts'
 import { Leave } from '../../worker/notice/leave.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'millrace-command-'))
@@ -144,6 +146,17 @@ describe('a command whose worker is to leave off', () => {
       await aborted(signal)
       release()
     }
+  })
+
+  it('says SPOT_RECLAIMED for a notice, and leaves what SIGTERM was for to Batch', () => {
+    const stopped = new MillraceError('STOPPED', 'stopped')
+    const leave = new Leave()
+    const codeOf = (error: unknown) => endingOf(whyStopped({ signal: undefined, leave }, error)).code
+    leave.ask('notice')
+    assert.equal(codeOf(stopped), 'SPOT_RECLAIMED')
+    assert.equal(codeOf(new MillraceError('TEMPORARY_FAILURE', 'busy')), 'TEMPORARY')
+    leave.end()
+    assert.equal(whyStopped({ signal: undefined, leave }, stopped), stopped)
   })
 
   it('cannot be stopped for being asked to share, nor once it is done', async () => {

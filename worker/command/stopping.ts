@@ -1,4 +1,5 @@
 /** When a command is told to save and stop, of those who wish that the worker leaves off. */
+import { isError, MillraceError } from '../../shared/errors.ts'
 import type { Attempt } from '../attempt.ts'
 
 /**
@@ -31,6 +32,15 @@ export function stoppingOf({ signal, leave }: Pick<Attempt, 'signal' | 'leave'>,
       for (const timer of timers) clearTimeout(timer)
     },
   }
+}
+
+/** Of a Spot notice Batch knows nothing yet; of SIGTERM it says itself what it was for. */
+export function whyStopped({ signal, leave }: Pick<Attempt, 'signal' | 'leave'>, error: unknown): unknown {
+  const terminated = signal?.aborted || leave?.ending.aborted
+  if (!isError(error, 'STOPPED') || terminated || leave?.why !== 'notice') return error
+  return new MillraceError('RECLAIMED', 'The machine is taken back before the command is done', {
+    cause: error,
+  })
 }
 
 function onAbort(signal: AbortSignal | undefined, until: AbortSignal, act: () => void): void {

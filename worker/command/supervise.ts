@@ -49,12 +49,14 @@ export async function runCommand(running: Running): Promise<CommandEnd> {
   const stderr = new Stderr(running.onStderr)
   const reading = stderr.read(child.stderr as Readable)
   const stop = stopping(child, running)
+  const kill = (): void => signalGroup(child, 'SIGKILL')
+  process.once('exit', kill)
   try {
     const feeding = fed(child, running.given)
     const [exitCode, killedBy] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
     child.stdin?.destroy()
     // What it has left in the background would hold on to its streams, and write on.
-    signalGroup(child, 'SIGKILL')
+    kill()
     const fault = await feeding
     await heard(child, reading)
     if (fault !== undefined) throw fault
@@ -62,7 +64,8 @@ export async function runCommand(running: Running): Promise<CommandEnd> {
     return { exitCode, killedBy, stderrTail: stderr.tail, outOfMemory, stopped: stop.asked }
   } finally {
     stop.release()
-    signalGroup(child, 'SIGKILL')
+    kill()
+    process.off('exit', kill)
   }
 }
 

@@ -14,7 +14,7 @@ import { Checkpoint } from './checkpoint.ts'
 import { faultOf, isOfData, rejectReason } from './ending.ts'
 import { type Given, givenTo, type Reading } from './given.ts'
 import { writeResults } from './results.ts'
-import { stoppingOf } from './stopping.ts'
+import { stoppingOf, whyStopped } from './stopping.ts'
 import { type CommandEnd, runCommand } from './supervise.ts'
 import { commandVariables } from './variables.ts'
 
@@ -48,7 +48,7 @@ export async function workCommand(reading: Reading): Promise<WrittenFile[]> {
     return files
   } catch (error) {
     await checkpoint.saveLast()
-    throw error
+    throw whyStopped(attempt, error)
   } finally {
     stopping.release()
   }
