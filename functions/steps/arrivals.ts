@@ -12,7 +12,7 @@ import { readDocument } from './documents.ts'
 
 const runsPerPage = 100
 /** More runs than these between two deadlines are more than anybody counts. */
-const pagesMax = 100
+const pagesMax = 1000
 
 /** One file, by the run that took it. */
 export interface Arrived {
@@ -21,14 +21,14 @@ export interface Arrived {
 }
 
 /**
- * Whose runs began later than `since` (epoch ms), whatever became of them; of a list only its manifest counts. One
- * page of an index where they are few.
+ * Whose runs began later than `since` (epoch ms), whatever became of them; of a list only its manifest counts. Where
+ * as many as are expected came up to `by`, the oldest may be left out: one page of an index is then enough.
  */
 export async function arrivals(
   world: World,
   pipeline: Pipeline,
   { matching, files }: Expect,
-  since: number,
+  { since, by = 0 }: { since: number; by?: number },
 ): Promise<Arrived[]> {
   const found: Arrived[] = []
   const wanted = matching === undefined ? undefined : globMatcher(matching)
@@ -42,10 +42,11 @@ export async function arrivals(
       const count = await filesOf(world, run, files, wanted)
       found.push(...Array.from({ length: count }, () => ({ at: run.createdAt })))
     }
-    if (next === undefined || fresh.length < runs.length) break
+    const enough = found.filter(({ at }) => epochMs(at) <= by).length >= files
+    if (enough || next === undefined || fresh.length < runs.length) break
     after = next
   }
-  return found.reverse()
+  return found.toReversed()
 }
 
 /** @param most more than these are as good as these */

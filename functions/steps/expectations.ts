@@ -64,7 +64,7 @@ async function judge(world: World, pipeline: Pipeline, expect: Expect, deadline:
   const before = await loadDay(world, pipeline.name, deadline.before.date)
   // What came late for the deadline before is not what was to come for this one.
   const since = Math.max(deadline.before.at, before?.cameAt ?? 0)
-  const came = await arrivals(world, pipeline, expect, since)
+  const came = await arrivals(world, pipeline, expect, { since, by: deadline.at })
   const last = came[expect.files - 1]
   const met = last !== undefined
   const lastAt = met ? epochMs(last.at) : 0
@@ -88,7 +88,7 @@ async function judge(world: World, pipeline: Pipeline, expect: Expect, deadline:
 
 /** Both what came meanwhile, and whether a person still has to be told of the first. */
 async function lookAgain(world: World, pipeline: Pipeline, day: ExpectationRecord): Promise<void> {
-  const came = await arrivals(world, pipeline, day.expect, day.since)
+  const came = await arrivals(world, pipeline, day.expect, { since: day.since })
   const last = came[day.expect.files - 1]
   if (last === undefined) {
     if (day.told !== day.state) await publishExpectation(world, day)

@@ -220,9 +220,11 @@ describe('an audit', () => {
   })
 
   test('holds 2,500 objects against the ledger', async () => {
-    const lost = (key: string): boolean => Number(key.slice(-4)) % 500 === 7
     const source = { prefix: 'text/', format: 'lines' as const, group: { seconds: 60, objects: 1000 } }
-    const house = houseOf({ copies: losing(lost), gated: false, withContent: false }, { source })
+    const house = houseOf(
+      { copies: losing(key => Number(key.slice(-4)) % 500 === 7), gated: false, withContent: false },
+      { source },
+    )
     for (let at = 0; at < 2500; at++) await house.drop(`text/${String(at).padStart(4, '0')}`, 'line\n')
     await house.untilEnded()
     await later(house)

@@ -112,6 +112,20 @@ describe('a file that is expected', () => {
     assert.match(said(house)[1]?.text ?? '', /came late/)
   })
 
+  test('is found among many, on the first page alone', async () => {
+    const house = await watched({ files: 3 })
+    await house.moveTo(saturday + 20 * hourMs)
+    for (let at = 0; at < 150; at++) await house.drop(`text/${at}.txt`, linesOf(1))
+    await house.untilEnded()
+    const before = house.calls.length
+    await reconcileAt(house, sunday + six)
+    const pages = house.calls
+      .slice(before)
+      .filter(({ name, subject }) => name === 'records.query' && JSON.stringify(subject).includes('"text"'))
+    assert.equal(pages.length, 1)
+    assert.equal((await dayOf(house, '2026-02-01'))?.state, 'met')
+  })
+
   test('counts in a group too, by its own name', async () => {
     const source = { prefix: 'text/', format: 'lines' as const, group: { seconds: 60 } }
     for (const [matching, messages] of [
