@@ -9,6 +9,7 @@ import { addInit } from './commands/init.ts'
 import { addLoad } from './commands/load.ts'
 import { addReject } from './commands/reject.ts'
 import { addRuns } from './commands/runs.ts'
+import { addSimulate } from './commands/simulate.ts'
 import { addStack } from './commands/stack.ts'
 import { addGlobalOptions } from './options.ts'
 
@@ -52,6 +53,7 @@ function build(done: Done): Command {
   addAudit(program, done)
   addReject(program, done)
   addDlq(program, done)
+  addSimulate(program, done)
   return program
 }
 
@@ -65,5 +67,8 @@ Examples:
   $ npx millrace show <run>                           its partitions, attempts and setbacks
   $ npx millrace verify <run>                         is what was published what was dropped?
   $ npx millrace audit flights --since 7d             was every file loaded?
+  $ npx millrace cancel <run>                         end it; what is done stays for a retry
   $ npx millrace retry <run>                          work again what has not succeeded, and only that
+  $ npx millrace reject replay <run>                  load what it rejected, after a fix
+  $ npx millrace dlq list                             messages that were given up on
 `

@@ -29,7 +29,7 @@ async function drop(house: MemoryHouse, act: Act & { kind: 'drop' }): Promise<vo
   const pipeline = house.pipelines.find(({ name }) => name === act.pipeline)
   if (pipeline === undefined) return
   const body = bodyOf(act, pipeline)
-  if (act.pipeline !== 'listed') return void (await house.drop(act.key, body))
+  if (!act.listed) return void (await house.drop(act.key, body))
   const half = body.indexOf('\n', body.length / 2) + 1
   const parts = [body.slice(0, half), body.slice(half)]
   const keys = parts.map((_, at) => `${act.key}/${act.salt}-${at}.txt`)
@@ -37,7 +37,7 @@ async function drop(house: MemoryHouse, act: Act & { kind: 'drop' }): Promise<vo
     await house.ports.objects.write({ bucket: archive, key }, Buffer.from(parts[at] ?? ''))
   const manifest = { objects: keys.map(key => ({ bucket: archive, key })) }
   const name = act.key.replaceAll('/', '-')
-  await house.drop(`${manifestsPrefix}listed/${name}.json`, JSON.stringify(manifest))
+  await house.drop(`${manifestsPrefix}${act.pipeline}/${name}.json`, JSON.stringify(manifest))
 }
 
 /** Records of unlike lengths, so that no cut meets the start of one but by chance. */
@@ -60,7 +60,7 @@ export async function runsOf({ ports, pipelines }: MemoryHouse): Promise<RunReco
 export async function retryAll(house: MemoryHouse): Promise<void> {
   for (const run of await runsOf(house)) {
     if (can.retry(run.state) !== true) continue
-    await house.act('retry', world =>
+    await house.executions.act('retry', world =>
       retryRun(world, run.runId).catch((error: unknown) => {
         if (!isError(error, 'NOT_ALLOWED') && !isInjected(error)) throw error
       }),

@@ -4,8 +4,7 @@ import { pipelineSet } from '../shared/pipelines.ts'
 
 const outputFileBytes = 1024 ** 2
 
-export const catalogNames = ['text', 'merged', 'array', 'grouped', 'tolerant', 'once', 'listed'] as const
-export type CatalogName = (typeof catalogNames)[number]
+type CatalogName = 'text' | 'merged' | 'array' | 'grouped' | 'tolerant' | 'once' | 'listed'
 
 /** Text lines, 20 bytes a partition. */
 function lines(name: CatalogName, more: Partial<PipelineInput> = {}, source = {}): PipelineInput {
@@ -33,3 +32,18 @@ const inputs: Record<CatalogName, PipelineInput> = {
 
 /** Read once, for all stories. */
 export const catalog: readonly Pipeline[] = pipelineSet(inputs)
+/** Its files come in manifests. */
+export const listedName: CatalogName = 'listed'
+
+/** How a user's own pipeline is played: by its own rules, on records made up. */
+export function playable(own: Pipeline): { pipeline: Pipeline; instead?: string } {
+  const format = own.source.format === 'json' ? 'json' : 'lines'
+  const stand = catalog.find(({ source }) => source.format === format)
+  if (stand === undefined) throw new TypeError(`no pipeline of the simulator takes ${format}`)
+  const { prefix, skipIdentical, group } = own.source
+  const source = { ...stand.source, prefix, skipIdentical, ...(group ? { group } : {}) }
+  const output = { ...stand.output, prefix: own.output.prefix, targetFileBytes: own.output.targetFileBytes }
+  const { name, retry, tolerate, notify } = own
+  const pipeline = { ...stand, name, source, retry, tolerate, notify, output } as Pipeline
+  return own.source.format === format ? { pipeline } : { pipeline, instead: own.source.format }
+}

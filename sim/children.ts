@@ -1,21 +1,14 @@
-/** The machines of the in-memory Batch: they start what is RUNNABLE, a few at a time, and tell how it ended. */
-import type { AssignmentPage, RunDocument } from '../shared/documents.ts'
-import { placeOf, stateKeys } from '../shared/documents.ts'
 import { settled } from '../shared/memory/clock.ts'
 import type { BatchStateChange } from '../shared/memory/job-events.ts'
 import type { MemoryJobs } from '../shared/memory/jobs.ts'
-import { childrenPerArrayMax } from '../shared/records.ts'
-import { JobStatus, Stage } from '../shared/vocabulary.ts'
+import { JobStatus } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
-import { fetchAssignment } from '../worker/assignment.ts'
 import { work } from '../worker/work.ts'
 import { type Attempted, type Fate, fateOf, type Misfortune } from './fates.ts'
 import { Life, type ProcessEnd } from './life.ts'
-import { readBytes } from './proof.ts'
+import { Pages } from './pages.ts'
 import { standInHands } from './stand-in-hands.ts'
 
-/** From here on, fetching a plan page of 1,000 for every child would be most of the work. */
-const pagesKeptFrom = 1000
 const slotsDefault = 4
 const silent = (): void => undefined
 const hostLost = {
@@ -59,7 +52,7 @@ export class Children {
   readonly #stuck: (nth: number) => boolean
   #heard = 0
   readonly #times = new Map<string, number>()
-  readonly #pages = new Map<string, unknown>()
+  readonly #pages = new Pages()
 
   constructor(jobs: MemoryJobs, worldOf: (life: Life) => World, options: ChildrenOptions = {}) {
     this.#jobs = jobs
@@ -92,14 +85,19 @@ export class Children {
 
   async #giveUp(jobId: string): Promise<void> {
     await this.#worldOf(new Life('batch')).clock.sleep(stuckMs)
-    this.#jobs.end(jobId, { status: JobStatus.FAILED, statusReason: misconfigured })
+    if (this.#isKnown(jobId)) this.#jobs.end(jobId, { status: JobStatus.FAILED, statusReason: misconfigured })
+  }
+
+  /** Batch has not forgotten it. */
+  #isKnown(jobId: string): boolean {
+    return this.#jobs.children(jobId.replace(/:\d+$/, '')).length > 0
   }
 
   /** The oldest RUNNABLE child, from start to end. */
   async runNext(): Promise<void> {
     const environment = this.#runnable.shift() ?? {}
     const { AWS_BATCH_JOB_ID: jobId } = environment
-    if (jobId === undefined || !this.#jobs.start(jobId)) return
+    if (jobId === undefined || !this.#isKnown(jobId) || !this.#jobs.start(jobId)) return
     const life = new Life('worker', this.processes++)
     this.underWay += 1
     this.#jobOf.set(life, jobId)
@@ -113,7 +111,7 @@ export class Children {
   async #process(life: Life, jobId: string, environment: Record<string, string>): Promise<ProcessEnd> {
     const world = this.#worldOf(life)
     const hands = standInHands({
-      fetch: (...given) => this.#fetch(...given),
+      fetch: (...given) => this.#pages.fetch(...given),
       fateOf: attempted => this.#fateOf(attempted),
       die: end => life.die(end),
       becomeZombie: again => this.#becomeZombie(life, jobId, again),
@@ -148,6 +146,7 @@ export class Children {
   }
 
   #lose(life: Life, jobId: string, again: boolean): void {
+    if (!this.#isKnown(jobId)) life.isZombie = true
     if (!life.isZombie && again) this.#jobs.reclaim(jobId)
     else if (!life.isZombie) this.#jobs.end(jobId, hostLost)
     life.isZombie = true
@@ -172,31 +171,10 @@ export class Children {
   }
 
   #ended(jobId: string, end: ProcessEnd): void {
+    if (!this.#isKnown(jobId)) return
     if (end === 'reclaimed') return void this.#jobs.reclaim(jobId)
     const said = Object.entries(end).filter(([, value]) => value !== undefined)
     const status = end.exitCode === 0 ? JobStatus.SUCCEEDED : JobStatus.FAILED
     this.#jobs.end(jobId, { ...Object.fromEntries(said), status })
-  }
-
-  /** The same documents, kept once parsed: pages are written once and never change. */
-  async #fetch(...[objects, bucket, child]: Parameters<typeof fetchAssignment>) {
-    const kept = async <Shape>(key: string): Promise<Shape> => {
-      const known = this.#pages.get(key) ?? JSON.parse((await readBytes(objects, bucket, key)).toString())
-      this.#pages.set(key, known)
-      return known as Shape
-    }
-    const key = stateKeys.run(child.runId)
-    const run = this.#pages.get(key) as RunDocument | undefined
-    if ((run?.partitions ?? 0) < pagesKeptFrom) {
-      const fetched = await fetchAssignment(objects, bucket, child)
-      this.#pages.set(key, fetched.run)
-      return fetched
-    }
-    const { page, offset } = placeOf(child.chunk, child.index, childrenPerArrayMax)
-    const pageKey = stateKeys.assignments(child.runId, child.round, page)
-    const { assignments, stage = Stage.work } = await kept<AssignmentPage>(pageKey)
-    const assignment = assignments[offset]
-    if (assignment === undefined) throw new Error(`no assignment at ${offset} of page ${page}`)
-    return { run: await kept<RunDocument>(key), assignment, stage }
   }
 }

@@ -26,6 +26,8 @@ export interface PortOptions {
   staleMs?: () => number
   /** By how much a job may be early, since clocks differ. */
   skewToleratedMs?: number
+  /** Puts a fault into the table. */
+  spoiled?: (records: Records) => Records
   /** Outputs are compared byte for byte with the source (default), where there are not too many. */
   withContent?: boolean
 }
@@ -46,11 +48,19 @@ export interface HousePorts {
 /** `route` takes every event of S3 and Batch, with its bus. */
 export function openHousePorts(
   config: Config,
-  { seed = 1, visibleAfterMs = 0, lagMs, staleMs, skewToleratedMs = 0, withContent = true }: PortOptions,
+  {
+    seed = 1,
+    visibleAfterMs = 0,
+    lagMs,
+    staleMs,
+    skewToleratedMs = 0,
+    withContent = true,
+    spoiled = records => records,
+  }: PortOptions,
   route: (bus: string, event: unknown) => void,
 ): HousePorts {
   const clock = createMemoryClock(startMs, seed)
-  const [bus, chat, records] = [createMemoryBus(clock), createMemoryChat(), createMemoryRecords()]
+  const [bus, chat, records] = [createMemoryBus(clock), createMemoryChat(), spoiled(createMemoryRecords())]
   const onStateChange = (event: BatchStateChange): void => route(defaultBus, event)
   const jobs = createMemoryJobs({ clock, visibleAfterMs: lagMs ?? visibleAfterMs, onStateChange })
   const objects = createMemoryObjects({

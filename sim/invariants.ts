@@ -24,6 +24,9 @@ const runEdges = edges(runTable)
 const roundEdges = edges(roundTable)
 const partitionEdges = edges(partitionTable)
 
+/** The fence in the name of an output. */
+const attemptOf = (key: string): number => Number(/-\d+-(\d+)(?:-\d+)?\.[a-z.]+$/.exec(key)?.[1])
+
 export class Invariants {
   readonly broken: string[] = []
   /** How often each text was said of each run. */
@@ -85,8 +88,9 @@ export class Invariants {
         const { round, thread } = item ? fromItem<RunRecord>(item) : {}
         // A retry begins a new round: that one fails as well, and as before, is news.
         const words = `${runId} ${round} ${message.text}`
-        this.said.set(words, (this.said.get(words) ?? 0) + 1)
-        if (thread !== undefined && thread.ts !== message.threadTs)
+        const times = this.said.get(words) ?? 0
+        this.said.set(words, times + 1)
+        if (thread !== undefined && thread.ts !== message.threadTs && times === 0)
           this.breach('Said once', `${runId} has two threads`)
         return posted
       },
@@ -138,6 +142,9 @@ export class Invariants {
       this.breach('Once', `a claim of ${name} does not raise the fence`)
     if ((after.state === PartitionState.SUCCEEDED) !== (after.report !== undefined))
       this.breach('Conservation', `${name} is ${after.state}, its report is ${typeof after.report}`)
+    for (const { key } of after.report?.outputs ?? [])
+      if (attemptOf(key) !== after.fence)
+        this.breach('Once', `${name} is held by attempt ${after.fence}, and names ${key}`)
     const takenBack = after.failures?.at(-1)?.code === 'MISCUT' && claims === 0
     if (from === PartitionState.SUCCEEDED && !takenBack)
       this.breach('Only the failed', `${name} had SUCCEEDED and is worked again`)

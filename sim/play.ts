@@ -2,6 +2,8 @@
 import type { Certificate } from '../shared/certificate.ts'
 import { openGroupsPk } from '../shared/groups.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
+import type { Records } from '../shared/ports.ts'
+import { closingRunsPk, openRunsPk } from '../shared/records.ts'
 import { perform, retryAll, runsOf } from './acts.ts'
 import { catalog } from './catalog.ts'
 import { endOf } from './ending.ts'
@@ -17,7 +19,7 @@ const callMs = 5
 const stormTurnsMax = 100_000
 /** With no more troubles, every run ends within so many. */
 export const calmReconcilesMax = 60
-const openPks = ['OPEN', openGroupsPk]
+const openPks = [openRunsPk, closingRunsPk, openGroupsPk]
 
 export interface Counters {
   /** Of ports, by name. */
@@ -46,6 +48,8 @@ export interface PlayOptions {
   pipelines?: readonly Pipeline[]
   /** Write down what happens. */
   traced?: boolean
+  /** Puts a fault into the table beneath the house: a test of the simulator itself. */
+  spoiled?: (records: Records) => Records
 }
 
 /** Errors: none of the story's; what surprises is a violation. */
@@ -72,7 +76,7 @@ export async function playStory(story: Story, options: PlayOptions = {}): Promis
 function houseOf(
   { seed }: Story,
   troubles: Troubles,
-  { pipelines = catalog }: PlayOptions,
+  { pipelines = catalog, spoiled }: PlayOptions,
   note?: (line: string) => void,
 ): MemoryHouse {
   const stuck = new Set(troubles.of('stuck').map(({ nth }) => nth))
@@ -94,6 +98,7 @@ function houseOf(
     skewToleratedMs: troubles.of('skew').length > 0 ? 60_000 : 0,
     ...(seed % 2 === 0 ? { afterFault: 'lost' as const } : {}),
     ...(note ? { note } : {}),
+    ...(spoiled ? { spoiled } : {}),
   })
 }
 

@@ -34,8 +34,9 @@ export function staleIndexes(base: Records, clock: Clock, staleMs: () => number)
   }
 }
 
+const name = ({ pk, sk }: RecordKey): string => `${pk} ${sk}`
+
 function asBefore(items: Item[], written: readonly Written[], { index, pk }: Query): Item[] {
-  const name = (key: RecordKey): string => `${key.pk} ${key.sk}`
   // The oldest write of each counts: what stood before it is what is still shown.
   const shown = new Map(written.toReversed().map(one => [name(one.key), one.before]))
   const own = indexKeys[index ?? 'table'].pk

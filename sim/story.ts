@@ -2,7 +2,8 @@
 import { stageBase } from '../shared/documents.ts'
 import { MillraceError } from '../shared/errors.ts'
 import { seededRandom } from '../shared/memory/clock.ts'
-import { catalogNames } from './catalog.ts'
+import type { Pipeline } from '../shared/pipeline.ts'
+import { catalog, listedName } from './catalog.ts'
 import { Draw } from './draw.ts'
 import type { Fate } from './fates.ts'
 import type { Fault } from './faults.ts'
@@ -13,8 +14,8 @@ import type { marks } from './work.ts'
 export type Mark = keyof typeof marks
 
 /** After so many turns of the story, or once nothing else is left to happen. */
-export type Act = { after: number } & (
-  | { kind: 'drop'; pipeline: string; key: string; lines: number; salt: string; mark?: Mark }
+export type Act = { after: number } /** `listed`: as objects elsewhere, and a manifest of them. */ & (
+  | { kind: 'drop'; pipeline: string; key: string; lines: number; salt: string; mark?: Mark; listed?: true }
   | { kind: 'remove'; key: string }
   /** Of every run that may be retried. */
   | { kind: 'retry' }
@@ -34,7 +35,7 @@ const bigLines = 40
 const faultsMax = 10
 const hourMs = 60 * 60 * 1000
 
-export function storyOf(seed: number, pipelines: readonly string[] = catalogNames): Story {
+export function storyOf(seed: number, pipelines: readonly Pipeline[] = catalog): Story {
   const draw = new Draw(seededRandom(seed))
   const acts = Array.from({ length: draw.chance(0.15) ? 2 : 1 }, () => beginning(draw, pipelines)).flat()
   acts.push(...laterActs(draw, acts))
@@ -44,17 +45,19 @@ export function storyOf(seed: number, pipelines: readonly string[] = catalogName
   return { seed, acts: acts.toSorted((a, b) => a.after - b.after), faults }
 }
 
-function beginning(draw: Draw, pipelines: readonly string[]): Act[] {
-  const pipeline = draw.one(pipelines)
-  const files = pipeline === 'grouped' ? draw.from(2, 5) : 1
+function beginning(draw: Draw, pipelines: readonly Pipeline[]): Act[] {
+  const { name, source } = draw.one(pipelines)
+  const files = source.group ? draw.from(2, 5) : 1
+  const linesMin = source.group || source.format === 'json' ? 1 : 0
   return Array.from({ length: files }, (_, at) => ({
     after: draw.from(0, at * 10),
     kind: 'drop' as const,
-    pipeline,
-    key: `${pipeline}/${draw.from(0, 9)}${at}.txt`,
-    lines: draw.chance(0.02) ? bigLines : draw.from(files > 1 || pipeline === 'array' ? 1 : 0, linesMax),
+    pipeline: name,
+    key: `${source.prefix}${draw.from(0, 9)}${at}.txt`,
+    lines: draw.chance(0.02) ? bigLines : draw.from(linesMin, linesMax),
     salt: `s${draw.from(0, 99)}`,
     ...markOf(draw),
+    ...(name === listedName ? { listed: true as const } : {}),
   }))
 }
 
@@ -128,11 +131,14 @@ const ends: readonly ProcessEnd[] = [
   { exitCode: 0 },
 ]
 
+/** Until the next attempt is in the middle of it, or long over. */
+const frozenMs = (draw: Draw): number => (draw.chance(0.5) ? draw.from(5, 400) : draw.from(1, 60) * 60 * 1000)
+
 function processFault(draw: Draw): Fault {
   const when = draw.one(['before', 'after'] as const)
   const kinds: [number, () => Trouble][] = [
     [6, () => ({ kind: 'dies', when, end: draw.one(ends) })],
-    [3, () => ({ kind: 'freezes', when, again: draw.chance(0.5), ms: draw.from(1, 60) * 60 * 1000 })],
+    [3, () => ({ kind: 'freezes', when, again: draw.chance(0.5), ms: frozenMs(draw) })],
     [2, () => ({ kind: 'notice', when })],
     [2, () => ({ kind: 'fails', when, code: draw.one(['THROTTLED', 'TEMPORARY_FAILURE'] as const) })],
   ]

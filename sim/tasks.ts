@@ -2,8 +2,11 @@
  * Several steps under way at once, one call of a port at a time: who goes next is drawn, so that one seed is one
  * story, and steps are interleaved wherever AWS could interleave them.
  */
+import { setImmediate as turn } from 'node:timers/promises'
 import { settled } from '../shared/memory/clock.ts'
 import { type Life, never } from './life.ts'
+
+const turnsWithoutCallMax = 1000
 
 interface Waiting {
   life: Life
@@ -47,6 +50,16 @@ export class Tasks {
     const [next] = this.#waiting.splice(at, 1)
     next?.go()
     await settled()
+  }
+
+  /** Waits for what is no call of a port; with streams there may be some. @returns whether anything went on */
+  async moved(): Promise<boolean> {
+    const { underWay } = this
+    for (let turns = 0; turns < turnsWithoutCallMax; turns++) {
+      await turn()
+      if (this.waiting > 0 || this.underWay !== underWay) return true
+    }
+    return false
   }
 
   /** Its calls that wait will never happen. */

@@ -79,7 +79,7 @@ export class BatchInMemory implements MemoryJobs {
   }
 
   children(jobId: string): Readonly<Child>[] {
-    return structuredClone(this.#jobs.get(jobId)?.children ?? [])
+    return (this.#jobs.get(jobId)?.children ?? []).map(child => ({ ...child, attempts: [...child.attempts] }))
   }
 
   start(childId: string): boolean {
