@@ -5,6 +5,7 @@ import { partitionsOf, tasksBeside } from '../functions/steps/gather.ts'
 import { officialOutputs, setbacks } from '../shared/certificate.ts'
 import { isError, MillraceError } from '../shared/errors.ts'
 import type { Layout } from '../shared/layout.ts'
+import { isOpen } from '../shared/lifecycle.ts'
 import {
   fromItem,
   type OutputObject,
@@ -66,6 +67,7 @@ export function runLine(run: RunRecord): Record<string, unknown> {
     recordsRejected: totals?.recordsRejected ?? null,
     certificate: certificate ?? null,
     failure: failure ?? null,
+    ...(run.stopping && isOpen(run.state) ? { stopping: run.stopping } : {}),
     createdAt,
   }
 }

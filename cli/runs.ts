@@ -1,7 +1,8 @@
-/** `millrace runs`, `show`, `retry`. */
+/** `millrace runs`, `show`, `retry`, `cancel`. */
 
 import { partitionsOf } from '../functions/steps/gather.ts'
 import { retryRun } from '../functions/steps/retry.ts'
+import { cancelRun } from '../functions/steps/stop.ts'
 import { setbacks } from '../shared/certificate.ts'
 import { can, isOpen } from '../shared/lifecycle.ts'
 import { fromItem, type PartitionRecord, type RunRecord } from '../shared/records.ts'
@@ -120,20 +121,42 @@ function leftText({ report }: PartitionRecord): string[] {
 }
 
 export async function retry(runId: string, options: GlobalOptions & { wait: boolean }): Promise<number> {
+  const act = (world: World): Promise<RunRecord> => retryRun(world, runId)
+  const words = ({ round }: RunRecord): string => `round ${round} of ${runId} is due`
+  return askAndFollow(options, { act, words, wanted: [RunState.SUCCEEDED] })
+}
+
+/** Its jobs are told to end at once; the run is CANCELLED when the last of them has. */
+export async function cancel(
+  runId: string,
+  options: GlobalOptions & { wait: boolean; reason?: string },
+): Promise<number> {
+  const act = (world: World): Promise<RunRecord> => cancelRun(world, runId, options.reason)
+  const words = ({ stopping }: RunRecord): string =>
+    `${runId} is being stopped: ${stopping?.words}\nGo on with: npx millrace retry ${runId}`
+  return askAndFollow(options, { act, words, wanted: [RunState.CANCELLED] })
+}
+
+/** Without `--wait`, a local stack of this command's own is waited for none the less: it ends with the command. */
+async function askAndFollow(
+  options: GlobalOptions & { wait: boolean },
+  asked: {
+    act: (world: World) => Promise<RunRecord>
+    words: (run: RunRecord) => string
+    wanted: RunState[]
+  },
+): Promise<number> {
   const opened = await openStage(options, 'work')
   const { world } = opened
   try {
-    const run = await retryRun(world, runId)
+    const run = await asked.act(world)
     const wait = options.wait || opened.stack !== undefined
-    if (!wait)
-      process.stdout.write(
-        options.json ? `${JSON.stringify(runLine(run))}\n` : `round ${run.round} of ${runId} is due\n`,
-      )
+    if (!wait) process.stdout.write(`${options.json ? JSON.stringify(runLine(run)) : asked.words(run)}\n`)
     if (!wait) return 0
-    const ended = await followRun(world, runId, options.json, opened)
+    const ended = await followRun(world, run.runId, options.json, opened)
     const report = await reportOf(world, ended, opened.place)
     process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : summaryText(report))
-    return ended.state === RunState.SUCCEEDED ? 0 : 1
+    return asked.wanted.includes(ended.state) ? 0 : 1
   } finally {
     await opened.close()
   }

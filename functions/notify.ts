@@ -4,7 +4,7 @@ import { isError } from '../shared/errors.ts'
 import { isExpectation, parseOwnEvent } from '../shared/events.ts'
 import { isOpen } from '../shared/lifecycle.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
-import { fromItem, type RunRecord, recordKeys } from '../shared/records.ts'
+import { closingRunsPk, fromItem, type RunRecord, recordKeys } from '../shared/records.ts'
 import { runMessage } from '../shared/slack/message.ts'
 import { Occasion, RunState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
@@ -75,7 +75,7 @@ async function unclaim(world: World, run: RunRecord, error: unknown): Promise<ne
   throw error
 }
 
-/** Said, or not worth saying: either way the run is done and leaves the index of open runs. */
+/** Said, or not worth saying: either way the run is done. Reconcile has a last look at what jobs it had. */
 async function remember(
   world: World,
   run: RunRecord,
@@ -83,15 +83,14 @@ async function remember(
   thread: RunRecord['thread'],
 ): Promise<void> {
   const alerted = occasion === Occasion.FAILED || occasion === Occasion.REFUSED
+  const hadJobs = run.round > 0
   const set = {
     told: toldMark(run),
     ...(alerted ? { alertedAt: isoTime(world.clock.now()) } : {}),
     ...(thread === undefined ? {} : { thread }),
+    ...(hadJobs ? { open: closingRunsPk } : {}),
   }
+  const remove = ['tellingAt', ...(hadJobs ? [] : ['open', 'openSk'])]
   const still = [{ state: { is: run.state }, round: { is: run.round } }]
-  await world.records.update(
-    recordKeys.run(run.runId),
-    { set, remove: ['open', 'openSk', 'tellingAt'] },
-    still,
-  )
+  await world.records.update(recordKeys.run(run.runId), { set, remove }, still)
 }

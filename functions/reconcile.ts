@@ -3,14 +3,25 @@
 import { chunksOf } from '../shared/chunks.ts'
 import { epochMs } from '../shared/clock.ts'
 import { terminalJob } from '../shared/events.ts'
+import { supersededReason } from '../shared/failure.ts'
 import { isOpen } from '../shared/lifecycle.ts'
-import { fromItem, type RoundRecord, type RunRecord, recordKeys } from '../shared/records.ts'
+import {
+  closingRunsPk,
+  fromItem,
+  openRunsPk,
+  type RoundRecord,
+  type RunRecord,
+  recordKeys,
+} from '../shared/records.ts'
 import { EventType, JobStatus, RoundState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { eventDoor } from './doorway/doors.ts'
 import { checkExpectations } from './steps/expectations.ts'
 import { reviveGroups } from './steps/groups.ts'
+import { describedJobs, endJobs } from './steps/jobs.ts'
 import { announce, closeRound, endChunk, loadRound, publishRoundDue } from './steps/rounds.ts'
+import { endStopped } from './steps/stop.ts'
+import { watchJobs } from './steps/stragglers.ts'
 
 /** Younger than this, an event is under way rather than lost. */
 export const reconcileGraceMs = 60 * 1000
@@ -22,33 +33,32 @@ export const jobsForgottenAfterMs = 12 * 60 * 60 * 1000
 /** Slack may be down or its channel wrong for a while; beyond this, trying every 5 minutes helps nobody. */
 export const tellWithinMs = 7 * 24 * 60 * 60 * 1000
 const pagesMax = 100
-const describedMax = 100
 
 export const handler = eventDoor('reconcile', reconcile)
 
 export async function reconcile(world: World): Promise<void> {
   await reviveGroups(world, reconcileGraceMs)
   await checkExpectations(world, reconcileGraceMs)
+  await eachRun(world, openRunsPk, nudge)
+  await eachRun(world, closingRunsPk, lookAgain)
+}
+
+async function eachRun(world: World, pk: string, look: typeof nudge): Promise<void> {
   let after: string | undefined
   for (let page = 0; page < pagesMax; page++) {
-    const query = {
-      index: 'open' as const,
-      pk: 'OPEN',
-      limit: 100,
-      ...(after === undefined ? {} : { after }),
-    }
+    const query = { index: 'open' as const, pk, limit: 100, ...(after === undefined ? {} : { after }) }
     const { items, next } = await world.records.query(query)
-    for (const item of items) await nudgeSafely(world, fromItem<RunRecord>(item))
+    for (const item of items) await lookSafely(world, fromItem<RunRecord>(item), look)
     if (next === undefined) return
     after = next
   }
-  world.log.warn('more open runs than one reconcile looks at; the next one starts again', { pagesMax })
+  world.log.warn('more runs than one reconcile looks at; the next one starts again', { pk, pagesMax })
 }
 
 /** One stuck run must not hide the others. */
-async function nudgeSafely(world: World, run: RunRecord): Promise<void> {
+async function lookSafely(world: World, run: RunRecord, look: typeof nudge): Promise<void> {
   try {
-    await nudge(world, run)
+    await look(world, run)
   } catch (error) {
     world.log.error('cannot reconcile this run now', { runId: run.runId, error })
   }
@@ -65,16 +75,28 @@ async function nudge(world: World, run: RunRecord): Promise<void> {
     const { runId, pipeline, round } = run
     return world.bus.publish({ type: EventType.roundEnded, detail: { runId, pipeline, round } })
   }
+  if (run.stopping) return endStopped(world, run)
   if (record.dueAt + reconcileGraceMs < world.clock.now()) await publishRoundDue(world, run, record.dueAt)
 }
+
+/** Batch may be slow to show a job; once none is alive, the run leaves for good. */
+async function lookAgain(world: World, run: RunRecord): Promise<void> {
+  if (world.clock.now() - epochMs(run.updatedAt) < reconcileGraceMs) return
+  const record = await loadRound(world, run.runId, run.round)
+  if (record && (await endJobs(world, run, record, supersededReason)) > 0) return
+  const change = { remove: ['open', 'openSk'] }
+  await world.records.update(recordKeys.run(run.runId), change, stillSo(run))
+}
+
+const stillSo = ({ state, round }: RunRecord) => [{ state: { is: state }, round: { is: round } }]
 
 async function forget(world: World, run: RunRecord): Promise<void> {
   world.log.error('nobody could be told of this run; it is no longer tried', {
     runId: run.runId,
     state: run.state,
   })
-  const still = [{ state: { is: run.state }, round: { is: run.round } }]
-  await world.records.update(recordKeys.run(run.runId), { remove: ['open', 'openSk'] }, still)
+  const change = { set: { open: closingRunsPk } }
+  await world.records.update(recordKeys.run(run.runId), change, stillSo(run))
 }
 
 /** Jobs that Batch says are terminal, or has forgotten, have ended: settle finds out how. */
@@ -82,14 +104,13 @@ async function lookAtJobs(world: World, run: RunRecord, record: RoundRecord): Pr
   const waiting = [...chunksOf(record).keys()].filter(chunk => record[`end${chunk}`] === undefined)
   if (waiting.length === 0) return closeRound(world, run.pipeline, record)
   const gone = world.clock.now() - (record.claimedAt ?? 0) >= jobsForgottenAfterMs
-  for (let first = 0; first < waiting.length; first += describedMax) {
-    const chunks = waiting.slice(first, first + describedMax)
-    const ids = chunks.flatMap(chunk => record[`job${chunk}`] ?? [])
-    const jobs = new Map((await world.jobs.describe(ids)).map(job => [job.jobId, job]))
-    for (const chunk of chunks) {
-      const status = jobs.get(record[`job${chunk}`] ?? '')?.status ?? (gone ? JobStatus.FAILED : undefined)
-      if (status === undefined || !terminalJob(status)) continue
-      await endChunk(world, run.pipeline, { runId: run.runId, round: run.round, chunk }, status)
-    }
+  const ids = waiting.flatMap(chunk => record[`job${chunk}`] ?? [])
+  const jobs = await describedJobs(world, ids)
+  for (const chunk of waiting) {
+    const status = jobs.get(record[`job${chunk}`] ?? '')?.status ?? (gone ? JobStatus.FAILED : undefined)
+    if (status === undefined || !terminalJob(status)) continue
+    await endChunk(world, run.pipeline, { runId: run.runId, round: run.round, chunk }, status)
   }
+  const alive = [...jobs.values()].filter(({ status }) => !terminalJob(status))
+  await watchJobs(world, run, record, alive)
 }

@@ -3,6 +3,7 @@
 import { plannedRound } from '../shared/chunks.ts'
 import { outputKeys, stateKeys } from '../shared/documents.ts'
 import { parseOwnEvent } from '../shared/events.ts'
+import { supersededReason } from '../shared/failure.ts'
 import { firstRound } from '../shared/plan.ts'
 import type { RoundRecord, RunRecord } from '../shared/records.ts'
 import { settleRound } from '../shared/settlement.ts'
@@ -13,10 +14,12 @@ import { RoundState, RunState, Stage } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { eventDoor } from './doorway/doors.ts'
 import { freeze, writeOnce } from './steps/documents.ts'
-import { fillLosses, gatherFacts, markMiscut } from './steps/gather.ts'
+import { gatherFacts, markMiscut } from './steps/gather.ts'
+import { endJobs } from './steps/jobs.ts'
 import { begunResplits, freezeResplits } from './steps/resplits.ts'
 import { announce, loadRound, loadRun, moveRun, openRound, publishRoundDue } from './steps/rounds.ts'
-import { sweepOutputs, sweepPieces, sweepRefused } from './steps/sweep.ts'
+import { fillLosses } from './steps/silence.ts'
+import { sweepLost, sweepOutputs, sweepPieces, sweepRefused } from './steps/sweep.ts'
 import { inTurns } from './steps/turns.ts'
 
 export const handler = eventDoor('settle', settle)
@@ -31,6 +34,7 @@ export async function settle(world: World, event: unknown): Promise<void> {
   if (!(await fillLosses(world, run, record))) {
     return world.log.info('a job of this round is still at work', { runId, round })
   }
+  await endJobs(world, run, record, supersededReason)
   const facts = await gatherFacts(world, run)
   await carryOut(world, facts, settleRound(facts))
 }
@@ -50,6 +54,7 @@ async function giveUp(
   facts: RoundFacts,
   { kind, failure }: Verdict & { kind: 'giveUp' | 'cancel' },
 ): Promise<void> {
+  await sweepLost(world, facts.document, [...facts.partitions, ...(facts.tasks ?? [])])
   const cancelled = kind === 'cancel'
   const happening = cancelled ? 'cancelled' : 'gaveUp'
   const run = await moveRun(world, facts.run, happening, { failure: { ...failure } })

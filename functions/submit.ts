@@ -3,16 +3,19 @@
 import { chunksOf } from '../shared/chunks.ts'
 import type { RunDocument } from '../shared/documents.ts'
 import { stateKeys } from '../shared/documents.ts'
-import { parseOwnEvent } from '../shared/events.ts'
+import { parseOwnEvent, terminalJob } from '../shared/events.ts'
+import { supersededReason } from '../shared/failure.ts'
 import { childEnvironment, type JobTie, jobName } from '../shared/jobname.ts'
-import { after, runTable } from '../shared/lifecycle.ts'
+import { after, isOpen, runTable } from '../shared/lifecycle.ts'
 import type { JobRequest } from '../shared/ports.ts'
 import { fromItem, type Lane, type RoundRecord, type RunRecord, recordKeys } from '../shared/records.ts'
-import { RoundState } from '../shared/vocabulary.ts'
+import { JobStatus, RoundState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { eventDoor } from './doorway/doors.ts'
 import { readDocument } from './steps/documents.ts'
+import { queueOf } from './steps/jobs.ts'
 import { closeRound, loadRound, loadRun, moveRun, publishRoundDue } from './steps/rounds.ts'
+import { endStopped } from './steps/stop.ts'
 
 /** A submit that has not finished within this time has died; another may take over. */
 export const submitLeaseMs = 2 * 60 * 1000
@@ -24,10 +27,11 @@ export async function submit(world: World, event: unknown): Promise<void> {
   const run = await loadRun(world, runId)
   const record = await loadRound(world, runId, round ?? 0)
   if (!run || !record || run.round !== round) return world.log.info('not the newest round', { runId, round })
-  if (record.dueAt > world.clock.now()) return publishRoundDue(world, run, record.dueAt)
+  if (record.dueAt > world.clock.now() && !run.stopping) return publishRoundDue(world, run, record.dueAt)
   const claimed = await claimRound(world, run, record)
   if (!claimed) await comeBack(world, run, record)
-  if (claimed) await submitChunks(world, run, claimed, record.state === RoundState.SUBMITTING)
+  else if (run.stopping) await leaveOut(world, run, claimed)
+  else await submitChunks(world, run, claimed, record.state === RoundState.SUBMITTING)
   await finishSubmit(world, run)
 }
 
@@ -70,32 +74,69 @@ async function submitChunks(
     const request = requestFor(world, document, tie, partitions, lane)
     const jobId =
       (resumed ? await findLost(world, request) : undefined) ?? (await world.jobs.submit(request)).jobId
-    await world.records.update(recordKeys.round(run.runId, record.round), { set: { [`job${chunk}`]: jobId } })
+    if (!(await recordJob(world, record, chunk, jobId))) return
     world.log.info('submitted', { runId: run.runId, round: record.round, jobId, size: partitions, ...lane })
   }
+  await finishRound(world, record)
+}
+
+/** Of a run that is being stopped: what an interrupted submit has left is known by its id, the rest has ended. */
+async function leaveOut(world: World, run: RunRecord, record: RoundRecord): Promise<void> {
   const key = recordKeys.round(run.runId, record.round)
-  const mine = [{ state: { is: RoundState.SUBMITTING }, claimedAt: { is: record.claimedAt ?? 0 } }]
-  await world.records.update(key, { set: { state: RoundState.RUNNING } }, mine)
+  for (const [chunk, { lane }] of chunksOf(record).entries()) {
+    if (record[`job${chunk}`] !== undefined) continue
+    const name = jobName(run.pipeline, { runId: run.runId, round: record.round, chunk })
+    const jobId = await findLost(world, { name, queue: queueOf(world, lane) })
+    const set = jobId === undefined ? { [`end${chunk}`]: JobStatus.FAILED } : { [`job${chunk}`]: jobId }
+    await world.records.update(key, { set }, claimOf(record))
+  }
+  await finishRound(world, record)
+}
+
+const claimOf = ({ claimedAt = 0 }: RoundRecord) => [
+  { state: { is: RoundState.SUBMITTING }, claimedAt: { is: claimedAt } },
+]
+
+async function finishRound(world: World, record: RoundRecord): Promise<void> {
+  const key = recordKeys.round(record.runId, record.round)
+  await world.records.update(key, { set: { state: RoundState.RUNNING } }, claimOf(record))
+}
+
+/**
+ * Whose claim was taken over meanwhile ends its job: another has that work.
+ * @returns whether the claim stands
+ */
+async function recordJob(world: World, record: RoundRecord, chunk: number, jobId: string): Promise<boolean> {
+  const key = recordKeys.round(record.runId, record.round)
+  const outcome = await world.records.update(key, { set: { [`job${chunk}`]: jobId } }, claimOf(record))
+  if (outcome.ok) return true
+  const standing = await loadRound(world, record.runId, record.round)
+  if (standing?.[`job${chunk}`] !== jobId) await world.jobs.terminate(jobId, supersededReason)
+  return false
 }
 
 /** SubmitJob has no client token: on doubt, look for what an interrupted submit may have left. */
-async function findLost(world: World, { name, queue }: JobRequest): Promise<string | undefined> {
-  const [newest] = await world.jobs.find(name, queue)
-  return newest?.jobId
+async function findLost(
+  world: World,
+  { name, queue }: Pick<JobRequest, 'name' | 'queue'>,
+): Promise<string | undefined> {
+  const found = await world.jobs.find(name, queue)
+  return (found.find(({ status }) => !terminalJob(status)) ?? found[0])?.jobId
 }
 
 function requestFor(
-  { config }: World,
+  world: World,
   { pipeline }: RunDocument,
   tie: JobTie,
   size: number,
   lane: Lane,
 ): JobRequest {
+  const { config } = world
   const { vcpus, memoryMiB, timeoutMinutes } = { ...pipeline.job, ...lane }
   return {
     name: jobName(pipeline.name, tie),
     size,
-    queue: lane.onDemand ? config.jobQueueOnDemand || config.jobQueue : config.jobQueue,
+    queue: queueOf(world, lane),
     definition: config.jobDefinition,
     environment: {
       ...childEnvironment(tie),
@@ -112,6 +153,8 @@ function requestFor(
 async function finishSubmit(world: World, run: RunRecord): Promise<void> {
   const record = await loadRound(world, run.runId, run.round)
   if (record?.state !== RoundState.RUNNING && record?.state !== RoundState.ENDED) return
-  await moveRun(world, run, 'submitted')
+  const moved = (await moveRun(world, run, 'submitted')) ?? (await loadRun(world, run.runId))
+  // Whoever stopped the run in the meantime may not have seen these jobs.
+  if (moved?.stopping && isOpen(moved.state)) await endStopped(world, moved)
   await closeRound(world, run.pipeline, record)
 }

@@ -139,6 +139,12 @@ export const outputKeys = {
     `part-${padded(partition, 8)}-${fence}${file === 0 ? '' : `-${file}`}.${extension}`,
   merged: (merge: number, fence: number, extension = 'parquet'): string =>
     `merged-${padded(merge, 8)}-${fence}.${extension}`,
+  /** Whose output a key of `part` or `merged` is; `undefined` where it is neither. */
+  attemptOf: (key: string): { task: number; fence: number } | undefined => {
+    const [, kind, number, fence] = /\/(part|merged)-(\d{8})-(\d+)[^/]*$/.exec(key) ?? []
+    if (number === undefined) return undefined
+    return { task: Number(number) + (kind === 'merged' ? stageBase.merge : 0), fence: Number(fence) }
+  },
   /** Of the files that a pipeline's output is made of: `parquet`, `csv`, `csv.gz`, `ndjson.zst`. */
   extension: ({ format, compression }: Pipeline['output']): string =>
     format === 'parquet' ? format : `${format}${compressionExtensions[compression]}`,

@@ -110,6 +110,14 @@ export const failureRules = {
     words: 'a person ended it',
     remedy: 'Retry the run to go on where it stopped.',
   },
+  SUPERSEDED: {
+    costsAttempt: false,
+    retry: 'at once',
+    beyond: 'nothing',
+    breaks: false,
+    words: 'its job was ended because another one has its work',
+    remedy: 'None needed: it is worked again and costs no attempt.',
+  },
   UNKNOWN: {
     costsAttempt: true,
     retry: 'back off',
@@ -133,6 +141,11 @@ export interface AttemptEnd {
   exitCode?: number | undefined
 }
 
+/** Begins what Batch is told of every job that we end. */
+export const terminatedPrefix = 'Terminated by Millrace: '
+/** Of a job beside the one that a round's record names, and of one that outlives its round. */
+export const supersededReason = `${terminatedPrefix}another job has its work`
+
 /** Reasons first, in this order; trailing `*` matches any ending. Sources: AWS Batch user guide, ecs-agent. */
 const knownReasons: readonly (readonly [keyof AttemptEnd, string, FailureCode])[] = [
   ['statusReason', 'Host EC2*', 'SPOT_RECLAIMED'],
@@ -145,6 +158,7 @@ const knownReasons: readonly (readonly [keyof AttemptEnd, string, FailureCode])[
   ['statusReason', 'ACTION_REQUIRED*', 'UNSCHEDULABLE'],
   ['statusReason', 'UNDETERMINED*', 'UNSCHEDULABLE'],
   ['statusReason', 'Container Overrides length must be at most*', 'UNSCHEDULABLE'],
+  ['statusReason', supersededReason, 'SUPERSEDED'],
   ['statusReason', 'Terminated by Millrace*', 'CANCELLED'],
   ['statusReason', 'Dependent Job failed*', 'CANCELLED'],
   ['statusReason', 'JobQueue deleted*', 'CANCELLED'],

@@ -153,6 +153,8 @@ export const recordKeys = {
     pk: partitionPagePk(runId, Math.floor(partition / partitionsPerPage)),
     sk: `PART#${padded(partition, 8)}`,
   }),
+  /** Counts the partitions that failed alike: attribute `p<number>` is the round in which that one did so last. */
+  alike: (runId: string, hash: string): RecordKey => ({ pk: `RUN#${runId}`, sk: `ALIKE#${hash}` }),
   source: (ref: ObjectRef, version: string): RecordKey => ({
     pk: `SOURCE#${ref.bucket}/${ref.key}`,
     sk: `VERSION#${version}`,
@@ -169,10 +171,14 @@ export function partitionPagePk(runId: string, page: number): string {
   return `RUN#${runId}#PAGE#${padded(page, 4)}`
 }
 
+/** Under these in index `open`: runs that are open or of which nobody was told, and runs whose jobs get a last look. */
+export const openRunsPk = 'OPEN'
+export const closingRunsPk = 'CLOSING'
+
 /** The index attributes that keep a run among the open ones and in its pipeline's list. */
 export function runIndexes(run: RunRecord): Record<string, Json> {
   return {
-    open: 'OPEN',
+    open: openRunsPk,
     openSk: `${run.createdAt}#${run.runId}`,
     pipelineSk: `${run.createdAt}#${run.runId}`,
   }

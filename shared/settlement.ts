@@ -2,7 +2,7 @@
 import { backoffMs } from './backoff.ts'
 import { certificateOf } from './certificate.ts'
 import { type Assignment, type Resplit, type RunDocument, stageBase } from './documents.ts'
-import { failureRules, remedyOf } from './failure.ts'
+import { failureRules } from './failure.ts'
 import type { LadderFacts } from './ladder.ts'
 import { mergesOf } from './merge.ts'
 import { PartitionPlan } from './partition-plan.ts'
@@ -11,7 +11,8 @@ import { planPieces } from './plan/split.ts'
 import type { PartitionRecord } from './records.ts'
 import { roundsMax } from './records.ts'
 import { restsOf, type Stepped, stepped } from './resplit.ts'
-import { plannedTask, stageOf, taskCount, taskName } from './stages.ts'
+import { plannedTask, stageOf, taskCount } from './stages.ts'
+import { whyDoomed } from './stopping.ts'
 import { type Miscut, miscuts } from './tiling.ts'
 import type { RoundFacts, Verdict } from './verdict.ts'
 import { PartitionState, Stage } from './vocabulary.ts'
@@ -27,13 +28,13 @@ export function settleRound(given: RoundFacts): Verdict {
   const { document, resplits = [], begun = [], planned } = given
   const plan = new PartitionPlan(document, [...resplits, ...begun], planned)
   const facts = { ...given, plan, partitions: plan.inOrder(given.partitions) }
-  const { stopping } = facts.run
-  if (stopping) return { kind: stopping.code === 'CANCELLED' ? 'cancel' : 'giveUp', failure: stopping }
   const stage = stageOf(facts.run)
   const tasks = facts.tasks ?? facts.partitions
   const failed = tasks.filter(({ state }) => state !== PartitionState.SUCCEEDED)
   const refused = failed.map(task => refusalOf(task, facts)).find(refusal => refusal !== undefined)
   if (refused) return { kind: 'refuse', failure: refused }
+  const { stopping } = facts.run
+  if (stopping) return { kind: stopping.code === 'CANCELLED' ? 'cancel' : 'giveUp', failure: stopping }
   const steps = failed.map(task => climb(task, facts))
   const hopeless = steps.find(({ step }) => step.kind === 'hopeless')
   if (hopeless) return { kind: 'giveUp', failure: giveUpWords(hopeless.record, failed.length) }
@@ -159,13 +160,9 @@ function giveUpWords(partition: PartitionRecord, failed: number): Refusal {
   const last = partition.failures?.at(-1)
   if (last === undefined)
     throw new TypeError(`partition ${partition.partition} is hopeless without a failure`)
-  const rule = failureRules[last.code]
+  const why = whyDoomed(partition.partition, last)
   const others = failed > 1 ? ` (and ${failed - 1} more partitions are not done)` : ''
-  return {
-    code: last.code,
-    words: `${taskName(partition.partition)}: ${rule.words}: ${last.reason}${others}`,
-    remedy: remedyOf(last.code, last.reason),
-  }
+  return { ...why, words: `${why.words}${others}` }
 }
 
 function beyondTolerance({ document, partitions }: RoundFacts): Refusal | undefined {

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { showLogs } from '../logs.ts'
 import { globalOptions } from '../options.ts'
-import { listRuns, retry, showRun } from '../runs.ts'
+import { cancel, listRuns, retry, showRun } from '../runs.ts'
 import type { Done } from './done.ts'
 import { positive, whole } from './numbers.ts'
 
@@ -32,6 +32,16 @@ export function addRuns(program: Command, done: Done): void {
       done(await retry(run, { ...own, ...globalOptions(command) }))
     })
   program
+    .command('cancel')
+    .description('end a run that is still open: its jobs are terminated, nothing of it is published')
+    .argument('<run>')
+    .option('--reason <words>', 'why, and by whom: kept in the run')
+    .option('--wait', 'follow the run to its end; exit 0 only if it is CANCELLED', false)
+    .addHelpText('after', cancelHelp)
+    .action(async (run: string, own: { wait: boolean; reason?: string }, command: Command) => {
+      done(await cancel(run, { ...own, ...globalOptions(command) }))
+    })
+  program
     .command('verify')
     .description(
       'work out the certificate of a run anew, from its source and its outputs; exit 0 only if all matches',
@@ -53,3 +63,12 @@ export function addRuns(program: Command, done: Done): void {
       done(await showLogs(run, partition, globalOptions(command)))
     })
 }
+
+const cancelHelp = `
+Only a run that is PLANNED, RUNNING or WAITING can be cancelled. What its partitions have finished stays where it is:
+\`millrace retry <run>\` later works only the rest. A run whose certificate is written first has SUCCEEDED.
+
+Examples:
+  $ npx millrace cancel 0123456789abcdef01234567 --reason 'wrong file, says Ada'
+  $ npx millrace cancel 0123456789abcdef01234567 --wait
+`

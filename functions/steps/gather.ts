@@ -11,7 +11,6 @@ import {
 } from '../../shared/documents.ts'
 import { fingerprint } from '../../shared/failure.ts'
 import { allows, partitionTable } from '../../shared/lifecycle.ts'
-import type { FailedChild } from '../../shared/ports.ts'
 import {
   fromItem,
   type PartitionRecord,
@@ -27,7 +26,6 @@ import type { RoundFacts } from '../../shared/verdict.ts'
 import { PartitionState, Stage } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 import { readDocument, runDocument } from './documents.ts'
-import { recordLoss, stillAtWork } from './losses.ts'
 import { begunResplits, resplitsOf } from './resplits.ts'
 import { loadRound } from './rounds.ts'
 
@@ -104,7 +102,7 @@ export async function assignmentsOf(
 }
 
 /** By array, and in it by index. */
-async function chunkedAssignments(
+export async function chunkedAssignments(
   world: Pick<World, 'objects' | 'config'>,
   round: AnyRound,
 ): Promise<Assignment[][]> {
@@ -120,48 +118,6 @@ async function chunkedAssignments(
     found.push(own)
   }
   return found
-}
-
-/**
- * Gives every partition of the round that has neither succeeded nor failed the reason that Batch knows: its event
- * may be late or lost. What Batch knows nothing of either ended without a word.
- * @returns false where a job is still at work on them: its end opens the door again
- */
-export async function fillLosses(world: World, run: RunRecord, record: RoundRecord): Promise<boolean> {
-  const { runId, round } = record
-  const worked = await chunkedAssignments(world, record)
-  const tasks = await partitionsOf(world, run, stageOf(record))
-  const known = new Map(tasks.map(task => [task.partition, task]))
-  const order = worked.flat().map(({ partition }) => partition)
-  const silent = new Set(order.filter(partition => isSilent(known.get(partition), round)))
-  if (silent.size === 0) return true
-  const holders = [...silent].map(partition => known.get(partition)?.jobId)
-  if (await stillAtWork(world, record, holders)) return false
-  for (const [chunk, assignments] of worked.entries()) {
-    for await (const child of failedChildren(world, record[`job${chunk}`])) {
-      const partition = assignments[child.index]?.partition
-      if (partition === undefined || !silent.delete(partition)) continue
-      await recordLoss(world, { runId, partition, round }, child)
-    }
-  }
-  for (const partition of silent) await recordLoss(world, { runId, partition, round }, {})
-  return true
-}
-
-function isSilent(partition: PartitionRecord | undefined, round: number): boolean {
-  if (partition === undefined) return true
-  if (partition.state === PartitionState.SUCCEEDED) return false
-  return !partition.failures?.some(failure => failure.round === round)
-}
-
-async function* failedChildren(world: World, jobId: string | undefined): AsyncGenerator<FailedChild> {
-  if (jobId === undefined) return
-  let after: string | undefined
-  do {
-    const { failed, next } = await world.jobs.failures(jobId, after)
-    yield* failed
-    after = next
-  } while (after !== undefined)
 }
 
 /** Takes back the success of partitions whose start their neighbours disproved; only ever by what tiles. */

@@ -7,13 +7,20 @@ import { placeOf, stateKeys } from '../../shared/documents.ts'
 import { terminalJob } from '../../shared/events.ts'
 import { type AttemptEnd, classify, fingerprint } from '../../shared/failure.ts'
 import type { JobTie } from '../../shared/jobname.ts'
-import { childrenPerArrayMax, type RoundRecord, type RunRecord, recordKeys } from '../../shared/records.ts'
+import {
+  childrenPerArrayMax,
+  type Failure,
+  fromItem,
+  type PartitionRecord,
+  type RoundRecord,
+  type RunRecord,
+  recordKeys,
+} from '../../shared/records.ts'
 import type { Guard } from '../../shared/table.ts'
-import { PartitionState } from '../../shared/vocabulary.ts'
+import { JobStatus, PartitionState } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 import { readDocument } from './documents.ts'
-
-const describedMax = 100
+import { describedJobs, parentOf } from './jobs.ts'
 
 /** Which partition a child worked: by arithmetic in a first round of work, by the round's pages later. */
 export async function partitionOf(
@@ -43,23 +50,26 @@ export async function stillAtWork(
 ): Promise<boolean> {
   const recorded = chunksOf(record).map((_, chunk) => record[`job${chunk}`])
   const known = [...recorded, ...holders].filter(id => id !== undefined)
-  const jobIds = [...new Set(known.map(id => id.replace(/:\d+$/, '')))]
-  for (let first = 0; first < jobIds.length; first += describedMax) {
-    const jobs = await world.jobs.describe(jobIds.slice(first, first + describedMax))
-    if (jobs.some(({ status }) => !terminalJob(status))) return true
-  }
-  return false
+  const jobs = await describedJobs(world, known.map(parentOf))
+  return [...jobs.values()].some(({ status }) => !terminalJob(status))
+}
+
+/** What Batch says of the jobs that held partitions and FAILED, by job id. */
+export async function heldEnds(world: World, holders: Iterable<string>): Promise<Map<string, AttemptEnd>> {
+  const jobs = await describedJobs(world, holders)
+  return new Map([...jobs].filter(([, { status }]) => status === JobStatus.FAILED))
 }
 
 /**
  * Records a failure unless the worker, or a repeated event, has done so: a partition that SUCCEEDED, failed in this
  * round already, or is held by another job stays as it is.
+ * @returns the failure of this round that stands, whoever recorded it
  */
 export async function recordLoss(
   world: World,
   lost: { runId: string; partition: number; round: number; jobId?: string },
   end: AttemptEnd,
-): Promise<void> {
+): Promise<Failure | undefined> {
   const { runId, partition, round, jobId } = lost
   const code = classify(end)
   const reason = wordsOf(end)
@@ -75,7 +85,15 @@ export async function recordLoss(
   }
   const set = { state: PartitionState.FAILED, runId, partition, round }
   const change = { set, add: { fence: 0 }, append: { failures: [failure] } }
-  await world.records.update(recordKeys.partition(runId, partition), change, lossGuard(round, jobId))
+  const key = recordKeys.partition(runId, partition)
+  const outcome = await world.records.update(key, change, lossGuard(round, jobId))
+  const item = outcome.item ?? (await world.records.get(key))
+  return item && failureIn(fromItem<PartitionRecord>(item), round)
+}
+
+function failureIn({ state, failures }: PartitionRecord, round: number): Failure | undefined {
+  const last = state === PartitionState.FAILED ? failures?.at(-1) : undefined
+  return last?.round === round ? last : undefined
 }
 
 function lossGuard(round: number, jobId: string | undefined): Guard {

@@ -77,7 +77,7 @@ export async function moveRun(
   }))
   const change = { set: { state, updatedAt: isoTime(world.clock.now()), ...set } }
   // Why it failed is no longer why it is what it is.
-  const remove = happening === 'retried' ? ['failure'] : []
+  const remove = happening === 'retried' ? ['failure', 'stopping'] : []
   const outcome = await world.records.update(recordKeys.run(run.runId), { ...change, remove }, guard)
   return outcome.ok ? fromItem<RunRecord>(outcome.item) : undefined
 }

@@ -1,20 +1,41 @@
 /** Nothing orphaned: what a certificate does not name is removed beside it. */
 import { type Certificate, officialOutputs } from '../../shared/certificate.ts'
 import { outputKeys, type RunDocument, stateKeys } from '../../shared/documents.ts'
-import type { RunRecord } from '../../shared/records.ts'
+import type { PartitionRecord, RunRecord } from '../../shared/records.ts'
+import { PartitionState } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 
 /** Outputs of attempts that were overtaken. Bounded by the run's own folder. */
 export async function sweepOutputs(world: World, run: RunDocument, certificate: Certificate): Promise<void> {
   const named = new Set(officialOutputs(certificate).map(({ key }) => key))
   const prefix = outputKeys.runPrefix(run.pipeline.output.prefix, run.runId)
-  await removeBelow(world, certificate.outputBucket, prefix, named)
+  await removeBelow(world, certificate.outputBucket, prefix, key => named.has(key))
 }
 
 /** What a run leaves that is refused. Rejected records stay, for whoever asks why. */
 export async function sweepRefused(world: World, run: RunDocument): Promise<void> {
   const prefix = outputKeys.runPrefix(run.pipeline.output.prefix, run.runId)
   await removeBelow(world, world.config.buckets.output, prefix)
+}
+
+/**
+ * Outputs of attempts that can no longer succeed, in a run that may be retried: `tasks` are the records of all that
+ * wrote into it, however old. What records name stays, and so does what an attempt may yet name.
+ */
+export async function sweepLost(
+  world: World,
+  run: RunDocument,
+  tasks: readonly PartitionRecord[],
+): Promise<void> {
+  const records = new Map(tasks.map(record => [record.partition, record]))
+  const prefix = outputKeys.runPrefix(run.pipeline.output.prefix, run.runId)
+  await removeBelow(world, world.config.buckets.output, prefix, key => {
+    const attempt = outputKeys.attemptOf(key)
+    const record = attempt && records.get(attempt.task)
+    if (!attempt || !record) return true
+    const mayStand = record.fence === attempt.fence && record.state !== PartitionState.FAILED
+    return mayStand || record.fence < attempt.fence
+  })
 }
 
 /** Of no use once the run is SUCCEEDED or REFUSED; a FAILED one may be retried while the bucket keeps them. */
@@ -26,12 +47,12 @@ async function removeBelow(
   world: World,
   bucket: string,
   prefix: string,
-  named: ReadonlySet<string> = new Set(),
+  stays: (key: string) => boolean = () => false,
 ): Promise<void> {
   let after: string | undefined
   do {
     const { objects, next } = await world.objects.list(bucket, prefix, after)
-    const orphans = objects.filter(({ key }) => !named.has(key)).map(({ key }) => ({ bucket, key }))
+    const orphans = objects.filter(({ key }) => !stays(key)).map(({ key }) => ({ bucket, key }))
     if (orphans.length > 0) await world.objects.remove(orphans)
     after = next
   } while (after !== undefined)

@@ -12,7 +12,7 @@ export interface FailureGroup {
   example: { partition: number; reason: string }
 }
 
-/** By each failed partition's last failure; the most frequent first. Others are left out. */
+/** By each failed partition's last failure; the most frequent first, but those that we ended last. Others are left out. */
 export function failureGroups(partitions: Iterable<PartitionRecord>): FailureGroup[] {
   const groups = new Map<string, FailureGroup>()
   for (const { partition, state, failures } of partitions) {
@@ -27,5 +27,12 @@ export function failureGroups(partitions: Iterable<PartitionRecord>): FailureGro
       if (partition < group.example.partition) group.example = example
     }
   }
-  return [...groups.values()].toSorted((one, other) => other.count - one.count)
+  return [...groups.values()].toSorted(
+    (one, other) => Number(isEnded(one)) - Number(isEnded(other)) || other.count - one.count,
+  )
+}
+
+/** It says that others failed, not why. */
+function isEnded({ code }: FailureGroup): boolean {
+  return code === 'CANCELLED' || code === 'SUPERSEDED'
 }

@@ -1,12 +1,23 @@
 /** What must hold when a story is over. */
 import assert from 'node:assert/strict'
+import { reconcile, reconcileGraceMs } from '../../functions/reconcile.ts'
 import { officialOutputs } from '../../shared/certificate.ts'
 import { stateKeys } from '../../shared/documents.ts'
 import type { FailureCode } from '../../shared/failure.ts'
 import { hasEnded } from '../../shared/memory/submitted-job.ts'
-import { fromItem, type PartitionRecord, type RunRecord, recordKeys } from '../../shared/records.ts'
+import {
+  closingRunsPk,
+  fromItem,
+  type PartitionRecord,
+  type RunRecord,
+  recordKeys,
+} from '../../shared/records.ts'
 import { RunState } from '../../shared/vocabulary.ts'
 import type { MemoryHouse } from '../../sim/memory-house.ts'
+import { person } from '../../sim/port-calls.ts'
+
+/** A job that is found alive takes one more. */
+const looksMax = 5
 
 export async function runOf(house: MemoryHouse, runId: string): Promise<RunRecord> {
   const item = await house.ports.records.get(recordKeys.run(runId))
@@ -41,12 +52,26 @@ export function workedIn(house: MemoryHouse, round: number): number[] {
 
 /** Nothing surprised anybody, and every promise was kept. `wordsMax`: how often the same words may have been said. */
 export async function assertWell(house: MemoryHouse, wordsMax = 1): Promise<void> {
+  await lookAgain(house)
   assert.deepEqual(house.failures, [])
   assert.deepEqual(house.ports.invariants.broken, [])
   for (const [words, times] of house.ports.invariants.said)
     assert.ok(times <= wordsMax, `${times} times: ${words}`)
   for (const { name } of house.pipelines) {
     for (const run of await runsOf(house, name)) await assertNothingLeft(house, run)
+  }
+}
+
+/** Reconcile looks a last time for jobs of runs that have ended. */
+async function lookAgain(house: MemoryHouse): Promise<void> {
+  // Whatever befell the story is over.
+  const world = { ...house.worldOf(person), ...house.ports.watched }
+  for (let looks = 0; looks < looksMax; looks++) {
+    const { items } = await house.ports.records.query({ index: 'open', pk: closingRunsPk })
+    if (items.length === 0) return
+    await house.moveTo(house.ports.clock.now() + reconcileGraceMs)
+    await reconcile(world)
+    await house.untilQuiet()
   }
 }
 

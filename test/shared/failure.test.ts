@@ -68,7 +68,14 @@ describe('every failure code', () => {
 
   test('that costs no try is not the fault of the work', () => {
     const free = failureCodes.filter(code => !failureRules[code].costsAttempt)
-    assert.deepEqual(free, ['SPOT_RECLAIMED', 'OUT_OF_MEMORY', 'TIMED_OUT', 'MISCUT', 'CANCELLED'])
+    assert.deepEqual(free, [
+      'SPOT_RECLAIMED',
+      'OUT_OF_MEMORY',
+      'TIMED_OUT',
+      'MISCUT',
+      'CANCELLED',
+      'SUPERSEDED',
+    ])
   })
 })
 
