@@ -149,7 +149,7 @@ async function keepRejects(
   rejects: Rejects,
   guessed: boolean,
 ): Promise<string | undefined> {
-  if (rejects.count === 0) return undefined
+  if (rejects.count === 0 && rejects.unfinished === undefined) return undefined
   const tolerated = attempt.run.pipeline.tolerate.rejectedRecords
   const tooMany = rejects.tooMany || rejects.count > tolerated || rejects.unfinished !== undefined
   const key = tooMany && guessed ? '(not kept)' : await writeRejects(attempt, rejects)

@@ -169,9 +169,25 @@ describe('what is no record alone', () => {
     assert.deepEqual([run.exitCode, failure?.code, failure?.final], [1, 'APPLICATION', true])
     assert.match(
       failure?.reason ?? '',
-      /together, though on none of them alone: .*(Conversion|Out of Range) Error/,
+      /records together, though on none of them alone: (Conversion|Out of Range) Error/,
     )
     assert.deepEqual(run.left, [])
+  })
+
+  it('cannot be left out unfound: where the search must end early, nothing is published', async () => {
+    const given = await givenRun({ text: csv(100_000, [99_999]), sql: casting, rejectedRecords: 10 })
+    given.run.pipeline.job.timeoutMinutes = 1
+    const ref = { bucket: buckets.state, key: stateKeys.run(runId) }
+    await given.objects.write(ref, Buffer.from(JSON.stringify(given.run)))
+    // At each look at the clock, a second is over; and of the minute, a quarter is for the search.
+    const { partition, log } = await worked(given)
+    const [failure] = partition?.failures ?? []
+    assert.deepEqual([failure?.code, failure?.final], ['APPLICATION', true])
+    assert.match(
+      failure?.reason ?? '',
+      /^The SQL fails on a record that was not found in time: Conversion Error/,
+    )
+    assert.equal(log.find(({ message }) => message === 'bisected')?.ended, 'givenUp')
   })
 
   it('is not looked for where the SQL itself is wrong', async () => {
@@ -197,6 +213,15 @@ describe('what is no record alone', () => {
 })
 
 describe('behind a guessed start', () => {
+  it('what fails only together is no fault of the SQL before the start is proven', async () => {
+    const text = `id,name\n${`1,"\n${'9000000000000000000,y\n'.repeat(9)}9,"\n`.repeat(60)}`
+    const sql = 'SELECT sum(id::BIGINT)::BIGINT AS total FROM input'
+    const run = await work({ text, sql, partitionBytes: 2500 }, { index: 1 })
+    assert.equal(run.exitCode, 0, JSON.stringify(run.log.at(-1)))
+    assert.deepEqual([run.bisected?.ended, run.bisected?.found], ['together', 0])
+    assert.ok(run.log.some(({ message }) => message === 'start proven'))
+  })
+
   it('what breaks the SQL is called bad only once the start is proven', async () => {
     // Read from within a quoted field, the lines in it are sound records too, and none of them is a number.
     const text = `id,name\n${`1,"\n${'x,y\n'.repeat(9)}x,"\n`.repeat(60)}`

@@ -35,7 +35,7 @@ export interface Given {
 /**
  * Answers nothing where `rejects` are then too many, or the search for them was not finished.
  * Errors: WORK_FAILED where the SQL fails whatever it is given, or on records that are sound one by one (behind a
- * guess: BAD_INPUT); WORK_DIED, OUT_OF_MEMORY, COUNT_MISMATCH, STOPPED.
+ * guess: BAD_INPUT), or where the search ends before it finds one; WORK_DIED, OUT_OF_MEMORY, COUNT_MISMATCH, STOPPED.
  */
 export async function writeSound(given: Given): Promise<WrittenFile[]> {
   const { attempt, session } = given
@@ -58,7 +58,9 @@ async function withoutBad(
 ): Promise<WrittenFile[]> {
   const { attempt, session, rows, rejects, park } = given
   const { bad, ended } = await searched(given, trial, error)
-  if (ended === 'together') throw together(given, error)
+  if (ended === 'together')
+    throw ofSome(given, 'on the records together, though on none of them alone', error)
+  if (bad.length === 0) throw ofSome(given, 'on a record that was not found in time', error)
   await park(bad)
   rejects.byWork = bad.length
   if (ended !== 'all') {
@@ -74,7 +76,7 @@ async function withoutBad(
     return await writer.write()
   } catch (again) {
     attempt.log.warn('the others fail too')
-    throw mayBeData(again) ? together(given, again) : again
+    throw mayBeData(again) ? ofSome(given, 'on the other records together', again) : again
   }
 }
 
@@ -131,7 +133,8 @@ function sqlItself(error: unknown): never {
   })
 }
 
-function together({ guessed }: Given, error: MillraceError): MillraceError {
-  const words = `The SQL fails on the records of the partition together, though on none of them alone: ${error.message}`
-  return new MillraceError(guessed ? 'BAD_INPUT' : 'WORK_FAILED', words, { final: true, cause: error })
+/** Behind a guess, they may be no records at all. */
+function ofSome({ guessed }: Given, where: string, cause: MillraceError): MillraceError {
+  const words = `The SQL fails ${where}: ${cause.message}`
+  return new MillraceError(guessed ? 'BAD_INPUT' : 'WORK_FAILED', words, { final: true, cause })
 }
