@@ -68,7 +68,8 @@ export function sqlOf(work: SqlWork | CommandWork): string {
 
 export function addFaults(context: z.RefinementCtx, faults: readonly WorkFault[]): void {
   for (const { path, fault, remedy } of faults) {
-    context.addIssue({ code: 'custom', message: fault, path, params: { remedy } })
+    // What is wrong in itself is not looked at any further.
+    context.addIssue({ code: 'custom', message: fault, path, params: { remedy }, continue: false })
   }
 }
 
