@@ -158,18 +158,19 @@ async function keepRejects(
   const more = rejects.unfinished === undefined ? '' : ` (${rejects.unfinished})`
   throw new MillraceError(
     'BAD_INPUT',
-    `${many} records rejected${more}, ${tolerated} tolerated. The first, ${whereOf(attempt, rejects)}`,
+    `${many} records rejected${more}, ${tolerated} tolerated.${firstOf(attempt, rejects)}`,
     { remedy: `All are kept in ${key}.${rejects.byWork === 0 ? '' : ` ${remedyOfWork}`}` },
   )
 }
 
 const remedyOfWork = 'Let the work take them (in SQL: TRY_CAST), or raise tolerate.rejectedRecords.'
 
-function whereOf({ run }: Attempt, { first, byWork }: Rejects): string {
-  const { key, byteOffset, line, column, reason } = first ?? {}
+function firstOf({ run }: Attempt, { first, byWork }: Rejects): string {
+  if (first === undefined) return ''
+  const { key, byteOffset, line, column, reason } = first
   const object = run.objects ? `in ${key}, ` : ''
   const counted = line === undefined || byWork === 0 ? '' : `, line ${line} of its partition`
-  return `${object}at byte ${byteOffset}${counted}${column === undefined ? '' : `, in ${column}`}: ${reason}`
+  return ` The first, ${object}at byte ${byteOffset}${counted}${column === undefined ? '' : `, in ${column}`}: ${reason}`
 }
 
 async function writeRejects({ objects, buckets, run, assignment, fence }: Attempt, rejects: Rejects) {
