@@ -1,11 +1,13 @@
 /** What people and AWS do in a story, beside what goes wrong. */
 import { retryRun } from '../functions/steps/retry.ts'
+import { cancelRun } from '../functions/steps/stop.ts'
 import { isError } from '../shared/errors.ts'
 import { can } from '../shared/lifecycle.ts'
 import { hasEnded } from '../shared/memory/submitted-job.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
 import { fromItem, type RunRecord } from '../shared/records.ts'
 import { manifestsPrefix } from '../shared/reserved.ts'
+import type { World } from '../shared/world.ts'
 import type { MemoryHouse } from './memory-house.ts'
 import { type Act, dayMs } from './story.ts'
 import { isInjected } from './trouble.ts'
@@ -21,6 +23,7 @@ export async function perform(house: MemoryHouse, act: Act): Promise<void> {
   const { objects, clock } = house.ports
   if (act.kind === 'remove') return objects.remove([{ bucket: house.config.buckets.drops, key: act.key }])
   if (act.kind === 'retry') return retryAll(house)
+  if (act.kind === 'cancel') return askOfAll(house, 'cancel', cancelRun)
   forgetEnded(house)
   await house.moveTo(clock.now() + dayMs)
 }
@@ -56,12 +59,18 @@ export async function runsOf({ ports, pipelines }: MemoryHouse): Promise<RunReco
   return (await Promise.all(pages)).flatMap(({ items }) => items.map(item => fromItem<RunRecord>(item)))
 }
 
+export const retryAll = (house: MemoryHouse): Promise<void> => askOfAll(house, 'retry', retryRun)
+
 /** Of all that offer it, by one person at once. */
-export async function retryAll(house: MemoryHouse): Promise<void> {
+async function askOfAll(
+  house: MemoryHouse,
+  what: keyof typeof can,
+  ask: (world: World, runId: string) => Promise<unknown>,
+): Promise<void> {
   for (const run of await runsOf(house)) {
-    if (can.retry(run.state) !== true) continue
-    await house.executions.act('retry', world =>
-      retryRun(world, run.runId).catch((error: unknown) => {
+    if (can[what](run.state) !== true) continue
+    await house.executions.act(what, world =>
+      ask(world, run.runId).catch((error: unknown) => {
         if (!isError(error, 'NOT_ALLOWED') && !isInjected(error)) throw error
       }),
     )

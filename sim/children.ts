@@ -3,6 +3,7 @@ import type { BatchStateChange } from '../shared/memory/job-events.ts'
 import type { MemoryJobs } from '../shared/memory/jobs.ts'
 import { JobStatus } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
+import { Leave } from '../worker/notice/leave.ts'
 import { work } from '../worker/work.ts'
 import { type Attempted, type Fate, fateOf, type Misfortune } from './fates.ts'
 import { Life, type ProcessEnd } from './life.ts'
@@ -27,6 +28,8 @@ export interface ChildrenOptions {
   slots?: number
   /** Finds the how manieth child no machine? */
   stuck?: (nth: number) => boolean
+  /** Does the how manieth process look out for whoever asks it to leave off? */
+  mayLeave?: (nth: number) => boolean
 }
 
 export class Children {
@@ -49,6 +52,7 @@ export class Children {
   readonly #worldOf: (life: Life) => World
   readonly #jobOf = new WeakMap<Life, string>()
   readonly #misfortunes: readonly Misfortune[]
+  readonly #mayLeave: (nth: number) => boolean
   readonly #stuck: (nth: number) => boolean
   #heard = 0
   readonly #times = new Map<string, number>()
@@ -58,6 +62,7 @@ export class Children {
     this.#jobs = jobs
     this.#worldOf = worldOf
     this.#misfortunes = options.misfortunes ?? []
+    this.#mayLeave = options.mayLeave ?? (() => false)
     this.#stuck = options.stuck ?? (() => false)
     this.slots = options.slots ?? slotsDefault
   }
@@ -99,12 +104,13 @@ export class Children {
     const { AWS_BATCH_JOB_ID: jobId } = environment
     if (jobId === undefined || !this.#isKnown(jobId) || !this.#jobs.start(jobId)) return
     const life = new Life('worker', this.processes++)
+    if (this.#mayLeave(life.nth ?? 0)) life.leave = new Leave()
     this.underWay += 1
     this.#jobOf.set(life, jobId)
     const end = await Promise.race([this.#process(life, jobId, environment), life.death])
     this.underWay -= 1
     // What becomes of a machine that has given notice is no merit of the process.
-    const gone = life.hasNotice && typeof end === 'object' && end.exitCode !== 0
+    const gone = life.leave?.why === 'notice' && typeof end === 'object' && end.exitCode !== 0
     if (!life.isZombie) this.#ended(jobId, gone ? 'reclaimed' : end)
   }
 
@@ -121,7 +127,8 @@ export class Children {
       },
     })
     const { config } = world
-    const exitCode = await work(world, environment, { config, write: silent, signal: life.signal, hands })
+    const leaving = life.leave ? { leave: life.leave } : {}
+    const exitCode = await work(world, environment, { config, write: silent, ...leaving, hands })
     return { exitCode }
   }
 
@@ -131,6 +138,14 @@ export class Children {
     if (jobId !== undefined) this.#lose(life, jobId, again)
     this.idle += 1
     await this.#worldOf(life).clock.sleep(ms)
+    this.idle -= 1
+  }
+
+  /** Takes so long, if it is not asked to leave off. */
+  async linger(life: Life, ms: number): Promise<void> {
+    const slow = this.#worldOf(life).clock.sleep(ms)
+    this.idle += 1
+    await (life.leave ? Promise.race([slow, life.leave.asked]) : slow)
     this.idle -= 1
   }
 

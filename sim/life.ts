@@ -1,5 +1,6 @@
 /** One execution of a function, or one process of a worker: what it has under way ends with it. */
 import type { AttemptEnd } from '../shared/failure.ts'
+import type { Leave } from '../worker/notice/leave.ts'
 
 /** How a process ended, in Batch's words. */
 export type ProcessEnd = AttemptEnd | 'reclaimed'
@@ -13,9 +14,10 @@ export class Life {
   dead = false
   /** Batch has spoken of its end already; what it says itself is heard by nobody. */
   isZombie = false
+  /** Of a worker that may be asked to leave off. */
+  leave: Leave | undefined
   /** Resolves when it ends in the middle; a call under way never comes back. */
   readonly death: Promise<ProcessEnd>
-  #stop: AbortController | undefined
   #end: (end: ProcessEnd) => void = () => undefined
 
   constructor(by: string, nth?: number) {
@@ -24,21 +26,6 @@ export class Life {
     this.death = new Promise(resolve => {
       this.#end = resolve
     })
-  }
-
-  /** Aborted when its machine is about to go. */
-  get signal(): AbortSignal {
-    this.#stop ??= new AbortController()
-    return this.#stop.signal
-  }
-
-  giveNotice(): void {
-    this.#stop ??= new AbortController()
-    this.#stop.abort()
-  }
-
-  get hasNotice(): boolean {
-    return this.#stop?.signal.aborted ?? false
   }
 
   die(end: ProcessEnd = {}): void {

@@ -181,7 +181,8 @@ export class MemoryHouse {
 
   async #befall(trouble: Trouble, call: PortCall, life: Life): Promise<void> {
     if (trouble.kind === 'fails') throw injected(call, trouble.code)
-    if (trouble.kind === 'notice') return life.giveNotice()
+    if (trouble.kind === 'notice') return trouble.sudden ? life.leave?.end() : life.leave?.ask('notice')
+    if (trouble.kind === 'lingers') return this.children.linger(life, trouble.ms)
     if (trouble.kind === 'freezes') return this.children.freeze(life, trouble.again, trouble.ms)
     life.die(trouble.end)
     this.#tasks.drop(life)

@@ -80,6 +80,8 @@ function houseOf(
   note?: (line: string) => void,
 ): MemoryHouse {
   const stuck = new Set(troubles.of('stuck').map(({ nth }) => nth))
+  const asked = troubles.of('process').filter(({ trouble }) => ['notice', 'lingers'].includes(trouble.kind))
+  const watchful = new Set(asked.map(({ process }) => process))
   return new MemoryHouse({
     seed,
     pipelines: [],
@@ -95,6 +97,7 @@ function houseOf(
     lagMs: () => troubles.longest('lag'),
     staleMs: () => troubles.longest('stale'),
     stuck: nth => stuck.has(nth),
+    mayLeave: nth => watchful.has(nth),
     skewToleratedMs: troubles.of('skew').length > 0 ? 60_000 : 0,
     ...(seed % 2 === 0 ? { afterFault: 'lost' as const } : {}),
     ...(note ? { note } : {}),

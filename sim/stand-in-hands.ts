@@ -10,6 +10,7 @@ import type { Attempt } from '../worker/attempt.ts'
 import type { Scratch } from '../worker/scratch.ts'
 import type { Hands } from '../worker/work.ts'
 import type { Attempted, Fate } from './fates.ts'
+import { leftOff } from './leaving.ts'
 import { never, type ProcessEnd } from './life.ts'
 import { readLines } from './stand-in-lines.ts'
 import { readObjects } from './stand-in-objects.ts'
@@ -68,7 +69,10 @@ async function working(
   if (stage === Stage.split) return splitting(attempt)
   if (stage === Stage.merge) return merging({ ...attempt, merge: assignment.partition - stageBase.merge })
   const read = run.objects ? readObjects : readLines
-  const { range, bytes, records } = await read(objects, run, assignment)
+  const whole = await read(objects, run, assignment)
+  const why = attempt.leave?.why
+  const left = why === undefined ? { read: whole } : leftOff(whole, why)
+  const { range, bytes, records } = left.read
   worked(assignment.partition, range === undefined ? 0 : range.end - range.start)
   const { kept, rejected } = sifted(bytes, run.pipeline.tolerate.rejectedRecords)
   const recordsRejected = fate?.kind === 'rejects' ? fate.records : rejected
@@ -81,6 +85,7 @@ async function working(
     recordsRejected,
     recordsWritten: outputs.reduce((sum, output) => sum + output.records, 0),
     outputs,
+    ...(left.rest ? { rest: left.rest } : {}),
   }
 }
 

@@ -11,6 +11,8 @@ export interface LinesRead {
   range?: ByteRange
   bytes: Buffer
   records: number
+  /** Of a list: where its objects begin. */
+  bases?: number[]
 }
 
 /** The partition owns the lines that begin in [start, end). */

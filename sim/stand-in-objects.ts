@@ -11,8 +11,10 @@ export async function readObjects(
   { partition, start, end }: Assignment,
 ): Promise<LinesRead> {
   const reads: LinesRead[] = []
+  const bases: number[] = []
   for (const object of (await Array.fromAsync(pagesOfList({ objects }, run))).flat()) {
     const { base, bytes } = object
+    bases.push(base)
     if (bytes === 0 || base >= end || base + bytes <= start) continue
     const own = { ...run, source: refOf(run, object), dataStart: 0, dataEnd: bytes }
     const range = { start: Math.max(0, start - base), end: Math.min(bytes, end - base) }
@@ -23,6 +25,7 @@ export async function readObjects(
   const [first, last] = [reads[0]?.range, reads.at(-1)?.range]
   return {
     ...(first && last ? { range: { start: first.start, end: last.end } } : {}),
+    bases,
     bytes: Buffer.concat(reads.map(({ bytes }) => bytes)),
     records: reads.reduce((sum, { records }) => sum + records, 0),
   }

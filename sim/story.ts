@@ -19,6 +19,8 @@ export type Act = { after: number } /** `listed`: as objects elsewhere, and a ma
   | { kind: 'remove'; key: string }
   /** Of every run that may be retried. */
   | { kind: 'retry' }
+  /** Of every run that may be cancelled. */
+  | { kind: 'cancel' }
   /** In which Batch forgets all jobs that have ended. */
   | { kind: 'a day passes' }
 )
@@ -31,7 +33,7 @@ export interface Story {
 
 const turnsOfActs = 200
 const linesMax = 6
-const bigLines = 40
+const bigLines = 24
 const faultsMax = 10
 const hourMs = 60 * 60 * 1000
 
@@ -54,7 +56,7 @@ function beginning(draw: Draw, pipelines: readonly Pipeline[]): Act[] {
     kind: 'drop' as const,
     pipeline: name,
     key: `${source.prefix}${draw.from(0, 9)}${at}.txt`,
-    lines: draw.chance(0.02) ? bigLines : draw.from(linesMin, linesMax),
+    lines: draw.chance(0.05) ? draw.from(linesMax, bigLines) : draw.from(linesMin, linesMax),
     salt: `s${draw.from(0, 99)}`,
     ...markOf(draw),
     ...(name === listedName ? { listed: true as const } : {}),
@@ -76,12 +78,22 @@ function laterActs(draw: Draw, begun: readonly Act[]): Act[] {
   if (draw.chance(0.03)) acts.push({ kind: 'remove', key: one.key, after: after() })
   if (draw.chance(0.2)) acts.push({ kind: 'retry', after: after() })
   if (draw.chance(0.1)) acts.push({ kind: 'retry', after: after() })
+  if (draw.chance(0.05)) acts.push({ kind: 'cancel', after: after() })
   if (draw.chance(0.04)) acts.push({ kind: 'a day passes', after: after() })
   return acts
 }
 
 /** How many calls the executions of each make in a short story, about. */
-const callsOf = { partition: 20, submit: 20, track: 20, settle: 45, notify: 16, reconcile: 30, retry: 12 }
+const callsOf = {
+  partition: 20,
+  submit: 20,
+  track: 20,
+  settle: 45,
+  notify: 16,
+  reconcile: 30,
+  retry: 12,
+  cancel: 8,
+}
 const actors = Object.keys(callsOf) as (keyof typeof callsOf)[]
 
 function drawn(draw: Draw): Fault {
@@ -139,7 +151,8 @@ function processFault(draw: Draw): Fault {
   const kinds: [number, () => Trouble][] = [
     [6, () => ({ kind: 'dies', when, end: draw.one(ends) })],
     [3, () => ({ kind: 'freezes', when, again: draw.chance(0.5), ms: frozenMs(draw) })],
-    [2, () => ({ kind: 'notice', when })],
+    [2, () => ({ kind: 'notice', when, ...(draw.chance(0.3) ? { sudden: true } : {}) })],
+    [3, () => ({ kind: 'lingers', when, ms: draw.from(1, 40) * 60 * 1000 })],
     [2, () => ({ kind: 'fails', when, code: draw.one(['THROTTLED', 'TEMPORARY_FAILURE'] as const) })],
   ]
   return {

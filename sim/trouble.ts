@@ -12,8 +12,10 @@ export type Trouble =
   | { kind: 'dies'; when: When; end?: ProcessEnd }
   /** Batch believes the machine lost, and starts the child again or not; the process goes on after so long. */
   | { kind: 'freezes'; when: When; again: boolean; ms: number }
-  /** The machine is about to go, and says so. */
-  | { kind: 'notice'; when: When }
+  /** The machine is about to go, and says so: minutes before, or seconds. */
+  | { kind: 'notice'; when: When; sudden?: true }
+  /** A worker takes so long over it, if nobody asks it to leave off. */
+  | { kind: 'lingers'; when: When; ms: number }
 
 const words = 'the story fails'
 

@@ -1,7 +1,9 @@
 /** Seeded stories of trouble on the real functions and the real worker: no promise is broken, and one that is, is found. */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import path from 'node:path'
 import { describe, test } from 'node:test'
+import { promisify } from 'node:util'
 import { replayOf } from '../../cli/simulate.ts'
 import type { Records } from '../../shared/ports.ts'
 import { type Broken, explain } from '../../sim/campaign.ts'
