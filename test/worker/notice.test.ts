@@ -12,7 +12,9 @@ import { Leave } from '../../worker/notice/leave.ts'
 import { askForNotice } from '../../worker/notice/metadata.ts'
 import { formatOf } from '../../worker/read/format.ts'
 import { isGuessed, provenStart } from '../../worker/read/partition.ts'
+import { avroFile, block, bytes, long, recordOf } from './avro-file.ts'
 import { buckets, type Given, givenRun, runId, worked } from './given.ts'
+import { plannedAndTaken } from './planned.ts'
 
 const text = `a,b\n${Array.from({ length: 9 }, (_, at) => `${at},x\n`).join('')}`
 const dataStart = 4
@@ -204,6 +206,22 @@ describe('The instance', () => {
     assert.match((await askForNotice(url)).fault ?? '', /ECONNREFUSED/)
     assert.match((await askForNotice('no URL')).fault ?? '', /Invalid URL/)
   })
+})
+
+test('a value that fits no column is found again in an Avro partition that was left behind it', async () => {
+  const record = (at: number) => Buffer.concat([long(at), bytes('x')])
+  const blocks = [1, 40_000, 3, 4].map(at => block([record(at)]))
+  const content = avroFile(recordOf({ a: 'long', b: 'string' }), blocks)
+  const source = { format: 'avro', columns: { a: 'SMALLINT', b: 'VARCHAR' } }
+  const { given } = sleeping(await plannedAndTaken({ content, source, rejectedRecords: 1 }))
+  const leave = new Leave()
+  // Between the second block and the third.
+  let looks = 0
+  Object.defineProperty(leave, 'why', { get: () => (looks++ < 4 ? undefined : 'asked') })
+  const { exitCode, partition } = await worked(given, { leave })
+  const { report } = partition ?? {}
+  assert.deepEqual([exitCode, report?.rest?.why, report?.recordsRejected], [0, 'asked', 1])
+  assert.ok((report?.rest?.at ?? 0) < content.length)
 })
 
 test('a start that an attempt left off at, whose own start was a guess, is proven from the left before it is blamed', async () => {
