@@ -16,6 +16,7 @@ import type { Delivery } from './events/delivery.ts'
 import { localRegion, objectCreated } from './events/envelope.ts'
 import { type LocalObjects, openLocalObjects } from './objects/objects.ts'
 import { openLocalRecords } from './records.ts'
+import { slowReads, slowReadsFrom } from './slow-reads.ts'
 
 export interface LocalWorld extends World {
   objects: LocalObjects
@@ -44,7 +45,8 @@ export async function openLocalWorld(config: Config, options: LocalWorldOptions 
   mkdirSync(config.dataDir, { recursive: true })
   const sending = deliveryOf(config, clock, options.delivery)
   const records = openLocalRecords(path.join(config.dataDir, 'records.db'))
-  const objects = openLocalObjects({
+  const fault = environment().MILLRACE_LOCAL_FAULT
+  const stored = openLocalObjects({
     dir: path.join(config.dataDir, 'objects'),
     dbFile: path.join(config.dataDir, 'objects.db'),
     clock,
@@ -53,10 +55,12 @@ export async function openLocalWorld(config: Config, options: LocalWorldOptions 
       const { router } = await sending.open()
       router.putEvents([objectCreated(created, clock.now())])
     },
-    ...faultOf(environment().MILLRACE_LOCAL_FAULT),
+    ...faultOf(fault),
   })
+  const bytesPerSecond = slowReadsFrom(fault)
+  const objects = bytesPerSecond === undefined ? stored : slowReads(stored, bytesPerSecond, clock)
   const endpoints = async (): Promise<Endpoints> => options.endpoints ?? (await endpointsOf(config))
-  const death = deathFrom(environment().MILLRACE_LOCAL_FAULT)
+  const death = deathFrom(fault)
   const world = {
     config,
     pipelines,

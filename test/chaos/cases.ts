@@ -23,7 +23,8 @@ export interface Case {
   ordered: boolean
 }
 
-type Maker = (number: number, random: () => number) => Omit<Case, 'number' | 'kind'>
+/** `size`: so many times as large, files and partitions both. */
+type Maker = (number: number, random: () => number, size: number) => Omit<Case, 'number' | 'kind'>
 
 const recordsMax = 9000
 const recordsMin = 3000
@@ -59,6 +60,7 @@ const readNdjson = (body: Buffer): Row[] =>
     .split('\n')
     .filter(line => line !== '')
     .map(line => rowOf(JSON.parse(line) as Sample))
+const readGzip = (body: Buffer): Row[] => readNdjson(gunzipSync(body))
 /** Records whose id is no number are the bad ones. */
 const readCsv = (body: Buffer): Row[] => csvRows(body).filter(([id]) => /^\d+$/.test(id ?? ''))
 const readArray = (body: Buffer): Row[] =>
@@ -78,31 +80,31 @@ const oddNames = [
   '-rf *?[]',
 ]
 
-const csv: Maker = (number, random) => ({
+const csv: Maker = (number, random, size) => ({
   pipeline: 'quoted',
   ordered: true,
   drops: [
     file(
       `quoted/${number}.csv`,
-      csvOf(sample(random, many(random))),
-      between(random, 60_000, 200_000),
+      csvOf(sample(random, size * many(random))),
+      size * between(random, 60_000, 200_000),
       readCsv,
     ),
   ],
 })
 
-const odd: Maker = (number, random) => {
+const odd: Maker = (number, random, size) => {
   const name = `${number}/${oddNames[Math.floor(random() * oddNames.length)]}`
-  const body = csvOf(sample(random, recordsMin))
+  const body = csvOf(sample(random, size * recordsMin))
   return {
     pipeline: 'quoted',
     ordered: true,
-    drops: [file(`quoted/${name}`, body, 50_000, readCsv)],
+    drops: [file(`quoted/${name}`, body, size * 50_000, readCsv)],
   }
 }
 
-const dirty: Maker = (number, random) => {
-  const lines = sample(random, many(random)).map(csvLine)
+const dirty: Maker = (number, random, size) => {
+  const lines = sample(random, size * many(random)).map(csvLine)
   const bad = between(random, 1, 60)
   for (let at = 0; at < bad; at++)
     lines.splice(Math.floor(random() * lines.length), 0, `no number ${at},bad\n`)
@@ -110,59 +112,66 @@ const dirty: Maker = (number, random) => {
   return {
     pipeline: 'quoted',
     ordered: true,
-    drops: [file(`quoted/${number}.dirty`, body, 100_000, readCsv)],
+    drops: [file(`quoted/${number}.dirty`, body, size * 100_000, readCsv)],
   }
 }
 
-const ndjson: Maker = (number, random) => ({
+const ndjson: Maker = (number, random, size) => ({
   pipeline: 'events',
   ordered: true,
   drops: [
     file(
       `events/${number}.ndjson`,
-      ndjsonOf(sample(random, many(random))),
-      between(random, 80_000, 250_000),
+      ndjsonOf(sample(random, size * many(random))),
+      size * between(random, 80_000, 250_000),
       readNdjson,
     ),
   ],
 })
 
-const gzip: Maker = (number, random) => {
-  const body = gzipSync(ndjsonOf(sample(random, many(random))))
-  const read = (one: Buffer): Row[] => readNdjson(gunzipSync(one))
-  return { pipeline: 'events', ordered: true, drops: [file(`events/${number}.gz`, body, 90_000, read)] }
+const gzip: Maker = (number, random, size) => {
+  const body = gzipSync(ndjsonOf(sample(random, size * many(random))))
+  return {
+    pipeline: 'events',
+    ordered: true,
+    drops: [file(`events/${number}.gz`, body, size * 90_000, readGzip)],
+  }
 }
 
 const blockBytes = 16 * 1024
 
-const blocks: Maker = (number, random) => {
-  const plain = ndjsonOf(sample(random, many(random)))
+const blocks: Maker = (number, random, size) => {
+  const plain = ndjsonOf(sample(random, size * many(random)))
   const [squeeze, open] = random() < 0.5 ? [gzipSync, gunzipSync] : [zstdCompressSync, zstdDecompressSync]
   const parts: Buffer[] = []
   for (let at = 0; at < plain.length; at += blockBytes)
     parts.push(squeeze(plain.subarray(at, at + blockBytes)))
   const read = (): Row[] => readNdjson(Buffer.concat(parts.map(part => open(part))))
-  const drop = file(`events/${number}.blocks`, Buffer.concat(parts), 60_000, read)
+  const drop = file(`events/${number}.blocks`, Buffer.concat(parts), size * 60_000, read)
   return { pipeline: 'events', ordered: true, drops: [drop] }
 }
 
-const array: Maker = (number, random) => {
+const array: Maker = (number, random, size) => {
   const body = Buffer.from(
-    JSON.stringify({ made: 'today', data: { items: sample(random, recordsMin) } }, null, 1),
+    JSON.stringify({ made: 'today', data: { items: sample(random, size * recordsMin) } }, null, 1),
   )
-  return { pipeline: 'array', ordered: true, drops: [file(`array/${number}.json`, body, 90_000, readArray)] }
+  return {
+    pipeline: 'array',
+    ordered: true,
+    drops: [file(`array/${number}.json`, body, size * 90_000, readArray)],
+  }
 }
 
-const merged: Maker = (number, random) => ({
+const merged: Maker = (number, random, size) => ({
   pipeline: 'merged',
   ordered: true,
-  drops: [file(`merged/${number}.csv`, csvOf(sample(random, many(random))), 80_000, readCsv)],
+  drops: [file(`merged/${number}.csv`, csvOf(sample(random, size * many(random))), size * 80_000, readCsv)],
 })
 
-const days: Maker = (number, random) => ({
+const days: Maker = (number, random, size) => ({
   pipeline: 'days',
   ordered: false,
-  drops: [file(`days/${number}.csv`, csvOf(sample(random, many(random))), 120_000, readCsv)],
+  drops: [file(`days/${number}.csv`, csvOf(sample(random, size * many(random))), size * 120_000, readCsv)],
 })
 
 const small: Maker = (number, random) => ({
@@ -170,8 +179,7 @@ const small: Maker = (number, random) => ({
   ordered: false,
   drops: Array.from({ length: between(random, 5, 14) }, (_, at) => {
     const body = csvOf(sample(random, between(random, 5, 120), at * 1000))
-    const read = (one: Buffer): Row[] => readCsv(one)
-    return { key: `small/${number}-${at}.csv`, body, rows: () => read(body) }
+    return { key: `small/${number}-${at}.csv`, body, rows: () => readCsv(body) }
   }),
 })
 
@@ -196,8 +204,8 @@ const makers = { csv, odd, dirty, ndjson, gzip, blocks, array, merged, days, sma
 export const kinds = Object.keys(makers) as (keyof typeof makers)[]
 
 /** The same for the same seed and number. */
-export function caseOf(seed: number, number: number): Case {
+export function caseOf(seed: number, number: number, size = 1): Case {
   const kind = kinds[number % kinds.length] ?? 'csv'
   const random = seededRandom(seed * 1_000_003 + number)
-  return { number, kind, ...makers[kind](number, random) }
+  return { number, kind, ...makers[kind](number, random, size) }
 }

@@ -26,6 +26,7 @@ it('runs under kill -9 of everything end, each with what was dropped and nothing
     cores: 2,
     hits: ['kill', 'reclaim', 'die', 'stack'],
     share: 0.5,
+    noticeMsMax: 0,
     stackEveryMs: 3000,
     deathChance: 0.001,
     tell: () => {},

@@ -24,7 +24,11 @@ export interface ChaosOptions extends MischiefOptions {
   /** So many cases are under way together. */
   atOnce: number
   cores: number
+  /** So many times as large as by default are files and partitions. */
+  size?: number
   deathChance: number
+  /** Of each read of each worker; absent: as fast as it goes. */
+  bytesPerSecond?: number | undefined
   tell: (words: string) => void
 }
 
@@ -64,6 +68,7 @@ const retriesMax = 3
 export async function chaos(options: ChaosOptions): Promise<Outcome> {
   const town = await openTown(options)
   try {
+    await slowDown(town, options)
     const mischief = startMischief(town, options)
     const all = await dropAll(town, options).finally(() => mischief.stop())
     options.tell(`peace after ${all.length} cases`)
@@ -81,14 +86,23 @@ export async function chaos(options: ChaosOptions): Promise<Outcome> {
   }
 }
 
-async function dropAll(town: Town, { seed, runs, atOnce, msMax, tell }: ChaosOptions): Promise<Underway[]> {
+async function slowDown(town: Town, { bytesPerSecond }: ChaosOptions): Promise<void> {
+  if (bytesPerSecond === undefined) return
+  const environment = { MILLRACE_LOCAL_FAULT: `slow-reads ${bytesPerSecond}` }
+  await town.post('/local/interfere', { jobNamePattern: '*', environment, once: false })
+}
+
+async function dropAll(
+  town: Town,
+  { seed, size, runs, atOnce, msMax, tell }: ChaosOptions,
+): Promise<Underway[]> {
   const all: Underway[] = []
   let open: Underway[] = []
   const deadline = systemClock.now() + msMax
   const nudge = nudger(town)
   for (let tailUntil = deadline + tailMsMax; systemClock.now() < Math.min(deadline, tailUntil); ) {
     while (open.length < atOnce && all.length < runs) {
-      const one = await dropCase(town, caseOf(seed, all.length))
+      const one = await dropCase(town, caseOf(seed, all.length, size))
       all.push(one)
       open.push(one)
       if (all.length === runs) tailUntil = systemClock.now() + tailMsMax
@@ -205,12 +219,12 @@ async function checked(
   town: Town,
   all: readonly Underway[],
   owners: ReadonlyMap<Dropped, RunRecord>,
-  { seed, tell }: ChaosOptions,
+  { seed, size, tell }: ChaosOptions,
 ): Promise<string[]> {
   const runs = new Map<string, { run: RunRecord; of: Case; rows: Row[] }>()
   const faults: string[] = []
   for (const one of all) {
-    const anew = new Map(caseOf(seed, one.case.number).drops.map(drop => [drop.key, drop]))
+    const anew = new Map(caseOf(seed, one.case.number, size).drops.map(drop => [drop.key, drop]))
     for (const each of one.dropped) {
       const run = owners.get(each)
       if (run === undefined) {
@@ -218,7 +232,7 @@ async function checked(
         continue
       }
       const known = runs.get(run.runId) ?? { run, of: one.case, rows: [] }
-      known.rows.push(...(anew.get(each.ref.key)?.rows?.() ?? []))
+      known.rows = known.rows.concat(anew.get(each.ref.key)?.rows?.() ?? [])
       runs.set(run.runId, known)
     }
   }

@@ -35,7 +35,6 @@ interface Attempt {
   fence: number
   bytesRead?: number
   bytesPlanned: number
-  died: boolean
 }
 
 export async function figuresOf({ dataDir }: Town, runs: readonly RunRecord[]): Promise<Figures> {
@@ -47,9 +46,7 @@ export async function figuresOf({ dataDir }: Town, runs: readonly RunRecord[]): 
   const logs = path.join(dataDir, 'logs')
   const { attempts, died } = attemptsIn(logs)
   const known = attempts.filter(({ bytesRead }) => bytesRead !== undefined)
-  const sum = (some: readonly Attempt[]): number =>
-    some.reduce((total, one) => total + (one.bytesRead ?? 0), 0)
-  const bytesRepeated = sum(known.filter(one => !official.has(`${one.partition} ${one.fence}`)))
+  const bytesRepeated = bytesReadBy(known.filter(one => !official.has(`${one.partition} ${one.fence}`)))
   const silent = attempts.filter(({ bytesRead }) => bytesRead === undefined)
   const unknown = silent.reduce((total, { bytesPlanned }) => total + bytesPlanned, 0)
   return {
@@ -57,11 +54,15 @@ export async function figuresOf({ dataDir }: Town, runs: readonly RunRecord[]): 
     attempts: attempts.length,
     died,
     functionsDied: functionsThatDied(path.join(logs, 'functions.ndjson')),
-    bytesRead: sum(known),
+    bytesRead: bytesReadBy(known),
     bytesRepeated,
     bytesRepeatedMost: bytesRepeated + unknown,
     failures: failuresIn(certificates),
   }
+}
+
+function bytesReadBy(attempts: readonly Attempt[]): number {
+  return attempts.reduce((total, { bytesRead = 0 }) => total + bytesRead, 0)
 }
 
 function read(dataDir: string, certificate: string): Certificate {
@@ -88,7 +89,6 @@ function attemptsIn(logs: string): { attempts: Attempt[]; died: number } {
       fence: claimed.fence ?? 0,
       ...(bytesRead === undefined ? {} : { bytesRead }),
       bytesPlanned: (claimed.end ?? 0) - (claimed.start ?? 0),
-      died: bytesRead === undefined,
     })
   }
   return { attempts, died }

@@ -13,6 +13,9 @@ const help = `npm run chaos -- [options]
   --minutes <n>    of mischief, at most (20)
   --at-once <n>    cases under way together (8)
   --cores <n>      workers side by side (3)
+  --size <n>       so many times as large are files and partitions, of some 150 KB else (1)
+  --slow <bytes>   per second of each read of each worker (as fast as it goes)
+  --notice <s>     of a reclaim with notice, at most (3)
   --share <0..1>   of the attempts that are hit by kill, reclaim or notice (0.3)
   --hits <list>    of ${hits.join(',')}, and function (all)
   --stack-every <s> mean seconds between two kills of the stack (12)
@@ -27,6 +30,9 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '20' },
     'at-once': { type: 'string', default: '8' },
     cores: { type: 'string', default: '3' },
+    size: { type: 'string', default: '1' },
+    slow: { type: 'string' },
+    notice: { type: 'string', default: '3' },
     share: { type: 'string', default: '0.3' },
     hits: { type: 'string', default: [...hits, 'function'].join(',') },
     'stack-every': { type: 'string', default: '12' },
@@ -48,11 +54,14 @@ function optionsIn(dir: string): ChaosOptions {
     msMax: Number(values.minutes) * 60_000,
     atOnce: Number(values['at-once']),
     cores: Number(values.cores),
+    size: Number(values.size),
+    bytesPerSecond: values.slow === undefined ? undefined : Number(values.slow),
+    noticeMsMax: Number(values.notice) * 1000,
     share: Number(values.share),
     hits: hits.filter(hit => chosen.includes(hit)),
     stackEveryMs: Number(values['stack-every']) * 1000,
     deathChance: chosen.includes('function') ? deathChance : 0,
-    tell: words => process.stderr.write(`${((systemClock.now() - began) / 1000).toFixed(0)} s: ${words}\n`),
+    tell: line => process.stderr.write(`${((systemClock.now() - began) / 1000).toFixed(0)} s: ${line}\n`),
   }
 }
 

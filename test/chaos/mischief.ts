@@ -11,6 +11,8 @@ export interface MischiefOptions {
   hits: readonly Hit[]
   /** Of the attempts, by `kill`, `reclaim` and `notice` together. */
   share: number
+  /** Two minutes in AWS; here a worker is done with its partition long before. */
+  noticeMsMax: number
   /** Mean time between two kills of the stack. */
   stackEveryMs: number
 }
@@ -21,10 +23,10 @@ export interface Mischief {
 }
 
 const lookEveryMs = 40
-/** An attempt lives for about as long; on a busy machine longer. */
-const hitWithinMs = 700
-/** Two minutes in AWS; here a worker is done with its partition long before. */
-const noticeMsMax = 3000
+/** An attempt lives for about as long, until it is known better. */
+const lifeMsFirst = 700
+/** Of so many attempts, the newest counting most, the mean is kept. */
+const lifeMemory = 20
 const awayMsMax = 1500
 const deathsWaitingMax = 2
 const deathChancePerLook = 0.02
@@ -72,27 +74,42 @@ export function startMischief(town: Town, options: MischiefOptions): Mischief {
 type Act = () => Promise<void>
 type Done = Record<Hit, number>
 
-/** Whether and when an attempt is hit does not hang on when it was first seen. */
-function hitAttempts(town: Town, { seed, share, hits: allowed }: MischiefOptions, done: Done): Act {
-  const choices = (['kill', 'reclaim', 'notice'] as const).filter(hit => allowed.includes(hit))
-  const random = seededRandom(seed)
-  const plans = new Map<string, { hit: (typeof choices)[number]; at: number } | undefined>()
-  const planFor = (startedAt: number) => {
+interface Plan {
+  hit: 'kill' | 'reclaim' | 'notice' | undefined
+  /** When in its life, 1 being the end of a usual one. */
+  when: number
+  startedAt: number
+}
+
+/** Each attempt draws whether and when it is hit when it is first seen. */
+function hitAttempts(town: Town, options: MischiefOptions, done: Done): Act {
+  const choices = (['kill', 'reclaim', 'notice'] as const).filter(hit => options.hits.includes(hit))
+  const random = seededRandom(options.seed)
+  const plans = new Map<string, Plan>()
+  let lifeMs = lifeMsFirst
+  const planFor = (startedAt: number): Plan => {
     const [drawn, which, when] = [random(), random(), random()]
-    const hit = choices[Math.floor(which * choices.length)]
-    return drawn < share && hit ? { hit, at: startedAt + when * hitWithinMs } : undefined
+    const hit = drawn < options.share ? choices[Math.floor(which * choices.length)] : undefined
+    return { hit, when, startedAt }
+  }
+  const forget = (id: string, { startedAt }: Plan): void => {
+    plans.delete(id)
+    lifeMs += (systemClock.now() - startedAt - lifeMs) / lifeMemory
   }
   return async () => {
     if (choices.length === 0) return
-    for (const { jobId, attempt, pid, startedAt } of await town.running()) {
+    const running = await town.running()
+    const ids = new Set(running.map(({ jobId, attempt }) => `${jobId} ${attempt}`))
+    for (const [id, plan] of plans) if (!ids.has(id)) forget(id, plan)
+    for (const { jobId, attempt, pid, startedAt } of running) {
       const id = `${jobId} ${attempt}`
-      if (!plans.has(id)) plans.set(id, planFor(startedAt))
-      const plan = plans.get(id)
-      if (plan === undefined || systemClock.now() < plan.at) continue
-      plans.set(id, undefined)
-      const noticeMs = plan.hit === 'notice' ? Math.ceil(random() * noticeMsMax) : 0
-      const hit = plan.hit === 'kill' ? killed(pid) : await reclaimed(town, jobId, noticeMs)
-      if (hit) done[plan.hit]++
+      const plan = plans.get(id) ?? planFor(startedAt)
+      plans.set(id, plan)
+      const { hit } = plan
+      if (hit === undefined || systemClock.now() < startedAt + plan.when * lifeMs) continue
+      plan.hit = undefined
+      const noticeMs = hit === 'notice' ? Math.ceil((0.5 + random() / 2) * options.noticeMsMax) : 0
+      if (hit === 'kill' ? killed(pid) : await reclaimed(town, jobId, noticeMs)) done[hit]++
     }
   }
 }

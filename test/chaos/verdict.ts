@@ -34,10 +34,9 @@ export async function checkRun(
 }
 
 function differences(found: readonly Row[], expected: readonly Row[], ordered: boolean): string[] {
-  const text = (rows: readonly Row[]): string[] => rows.map(row => JSON.stringify(row.map(asText)))
   const [is, should] = ordered
-    ? [text(found), text(expected)]
-    : [text(found).toSorted(), text(expected).toSorted()]
+    ? [asTexts(found), asTexts(expected)]
+    : [asTexts(found).toSorted(), asTexts(expected).toSorted()]
   const faults = is.length === should.length ? [] : [`${is.length} records, not ${should.length}`]
   for (let at = 0; at < Math.max(is.length, should.length); at++) {
     if (is[at] === should[at]) continue
@@ -47,6 +46,7 @@ function differences(found: readonly Row[], expected: readonly Row[], ordered: b
   return faults
 }
 
+const asTexts = (rows: readonly Row[]): string[] => rows.map(row => JSON.stringify(row.map(asText)))
 const asText = (value: unknown): string | null => (value === null ? null : String(value))
 
 /** Once every run has ended. */
