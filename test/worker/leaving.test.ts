@@ -207,3 +207,11 @@ describe('A partition that is left', () => {
     })
   }
 })
+
+test('a share of a list that guesses wrong is proven from the start of the object it begins in', async () => {
+  const misleading = Buffer.from(`a,b\n1,"${'2,3\n'.repeat(50)}"\n4,5\n`)
+  const source = await inList({ 'in/1': Buffer.from('a,b\n0,0\n'), 'in/2': misleading }, csvSource)
+  const { end } = source.assignments[0] ?? assert.fail()
+  const { range } = await readOne(source, { partition: 7, start: 100, end })
+  assert.deepEqual(range, { start: end - 4, end })
+})
