@@ -1,6 +1,7 @@
 /** When one failure ends a whole run, and the words in which its jobs are ended. Pure. */
-import { type FailureRule, failureRules, remedyOf, terminatedPrefix } from './failure.ts'
+import { type FailureRule, failureRules, terminatedPrefix } from './failure.ts'
 import type { Failure, RunRecord } from './records.ts'
+import { remedyOf } from './remedy.ts'
 import { taskName } from './stages.ts'
 
 export type Stopping = NonNullable<RunRecord['stopping']>

@@ -1,9 +1,9 @@
 /** What is wrong with a round whose jobs go on: nobody has a place for them, or a few keep all others waiting. */
 
 import { chunksOf } from '../../shared/chunks.ts'
-import { remedyOf } from '../../shared/failure.ts'
 import type { Job } from '../../shared/ports.ts'
 import { type RoundRecord, type RunRecord, recordKeys } from '../../shared/records.ts'
+import { remedyOf } from '../../shared/remedy.ts'
 import { stageOf } from '../../shared/stages.ts'
 import { areMostDone, stragglersOf } from '../../shared/stragglers.ts'
 import { JobStatus, PartitionState, Stage } from '../../shared/vocabulary.ts'

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Assignment } from '../../shared/documents.ts'
-import { type FailureCode, failureCodes, failureRules, remedyOf } from '../../shared/failure.ts'
+import { type FailureCode, failureCodes, failureRules } from '../../shared/failure.ts'
 import { depthMax, type LadderFacts, mayGrow, nextStep, quartered } from '../../shared/ladder.ts'
 import { PartitionPlan } from '../../shared/partition-plan.ts'
 import type { PipelineInput } from '../../shared/pipeline.ts'
 import type { Claim, PartitionRecord } from '../../shared/records.ts'
+import { remedyOf } from '../../shared/remedy.ts'
 import { Stage } from '../../shared/vocabulary.ts'
 import { documentOf, failed, pipelineOf, runOf, time } from './given.ts'
 
