@@ -5,9 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { MillraceError } from '../../shared/errors.ts'
+import type { Attempt } from '../../worker/attempt.ts'
 import { killedForMemory, oomKills } from '../../worker/command/memory.ts'
 import { stoppingOf, whyStopped } from '../../worker/command/stopping.ts'
 import { type Running, runCommand } from '../../worker/command/supervise.ts'
+import { commandVariables } from '../../worker/command/variables.ts'
 import { endingOf } from '../../worker/ending.ts'
 import { Leave } from '../../worker/notice/leave.ts'
 
@@ -88,6 +90,24 @@ describe('the process of a command', () => {
   it('is not started where the worker is to stop already', async () => {
     const end = await ran('touch started', { signal: AbortSignal.abort() })
     assert.deepEqual([end.stopped, end.exitCode], [true, null])
+  })
+})
+
+describe('the environment of a command', () => {
+  it('is that of the container, without what is Millrace’s own, and with what names its partition', () => {
+    const run = { runId: 'r', pipeline: { name: 'p' }, source: { key: 'k' } }
+    const known = { run, assignment: { partition: 7 }, fence: 3 } as unknown as Attempt
+    const container = { PATH: '/bin', AWS_SESSION_TOKEN: 't', MILLRACE_TABLE: 'table', UNSET: undefined }
+    assert.deepEqual(commandVariables(container, known, '/kept'), {
+      PATH: '/bin',
+      AWS_SESSION_TOKEN: 't',
+      MILLRACE_RUN_ID: 'r',
+      MILLRACE_PIPELINE: 'p',
+      MILLRACE_PARTITION: '7',
+      MILLRACE_ATTEMPT: '3',
+      MILLRACE_SOURCE_KEY: 'k',
+      MILLRACE_CHECKPOINT_DIR: '/kept',
+    })
   })
 })
 

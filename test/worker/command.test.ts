@@ -207,6 +207,40 @@ describe('records that a command cannot take', () => {
     assert.equal((await rowsOf(given)).length, 38)
     assert.equal(partition?.report?.recordsRead, 40)
     assert.equal(partition?.report?.recordsRejected, 2)
+    assert.equal(partition?.report?.rejectedByWork, 2)
+  })
+
+  it('are blamed only behind a start that is proven, not guessed', async () => {
+    const half = Math.floor(poison.length / 2)
+    const given = await runOf(poisoned(65), {
+      ...texts,
+      text: poison,
+      rejectedRecords: 1,
+      partitionBytes: half,
+    })
+    const { exitCode, log } = await worked(given, { index: 1 })
+    assert.equal(exitCode, 0)
+    const said = log
+      .map(({ message }) => message)
+      .filter(each => each === 'start proven' || each === 'bisected')
+    assert.deepEqual(said, ['start proven', 'bisected'])
+  })
+
+  it('are looked for without what other tries have left in the checkpoint folder', async () => {
+    const seen = '"$MILLRACE_CHECKPOINT_DIR/seen"'
+    const once = ['sh', '-c', `[ -e ${seen} ] && exit 9; touch ${seen}; ${poisoned(65)[2]}`]
+    const { exitCode } = await worked(await runOf(once, { ...texts, text: poison, rejectedRecords: 2 }))
+    assert.equal(exitCode, 0)
+  })
+
+  it('cannot cost a run of the program where more are broken already than tolerated', async () => {
+    const given = await runOf(['sh', '-c', 'echo started >&2'], { text: 'id,name\n1\n2,b\n', input: 'raw' })
+    const { exitCode, log } = await worked(given)
+    assert.equal(exitCode, 65)
+    assert.equal(
+      log.some(({ message }) => message === 'command'),
+      false,
+    )
   })
 
   it('are found among raw CSV and behind records whose values do not fit', async () => {
