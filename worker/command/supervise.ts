@@ -8,7 +8,7 @@ import { killedForMemory, oomKills } from './memory.ts'
 import { Stderr } from './stderr.ts'
 
 /** After SIGTERM a container has 30 s: what the program has saved by then must still be uploaded. */
-const saveMsMax = 20_000
+const saveMsMax = 12_000
 const lastWordsMsMax = 5000
 const aheadBytes = 1024 * 1024
 
