@@ -15,7 +15,7 @@ import { assertWell, partitionOf, runOf } from './endings.ts'
 import { linesOf, linesPipeline } from './settings.ts'
 
 const partitions = 5
-const seeds = 120
+const seeds = 50
 
 const statusesOf = (house: MemoryHouse, jobId: string): JobStatus[] =>
   house.ports.jobs.children(jobId).map(({ status }) => status)
