@@ -6,6 +6,7 @@ import { type Batch, change } from './batch.ts'
 import { afterEnd } from './dependencies.ts'
 import { isRetried } from './evaluate-on-exit.ts'
 import { findJob, type JobRow, submissionOf } from './rows.ts'
+import { removeScratch } from './scratch.ts'
 import { isTerminal, move, rankAtFront } from './transitions.ts'
 
 const exited = 'Essential container in task exited'
@@ -33,6 +34,7 @@ export function endAttempt(batch: Batch, running: RunningAttempt, end: ProcessEn
   if (batch.running.get(running.jobId) !== running) return
   batch.running.delete(running.jobId)
   for (const callOff of running.callOff) callOff()
+  removeScratch(batch, running.jobId, running.attempt)
   // The host goes down and takes the attempt with it: the next start says so.
   if (batch.stopping.aborted) return
   change(batch, () =>

@@ -11,6 +11,7 @@ import { metadataUrlFor } from './metadata.ts'
 import { computeEnvironment, logStreamName, newInstance, newTask } from './names.ts'
 import { identityOf, killGroup } from './process.ts'
 import { findJob, type JobRow, submissionOf } from './rows.ts'
+import { scratchFor } from './scratch.ts'
 import type { JobSpec } from './spec.ts'
 import { killAfterMs, reclaimAttempt, stopAttempt } from './stop-attempt.ts'
 import { begunStatuses, move } from './transitions.ts'
@@ -51,7 +52,7 @@ export function startAttempt(batch: Batch, job: JobRow, vcpus: number): void {
     callOff: [],
   }
   batch.running.set(job.jobId, running)
-  const child = tryLaunch(batch, job, running, environmentOf(batch, job, attempt, interferences))
+  const child = tryLaunch(batch, job, running, interferences)
   child?.once('exit', isGone).once('error', isGone)
   if (child) follow(batch, running, child, spec, interferences)
   else isGone()
@@ -61,10 +62,10 @@ function tryLaunch(
   batch: Batch,
   job: JobRow,
   running: RunningAttempt,
-  env: Record<string, string>,
+  interferences: InterferenceRow[],
 ): ChildProcess | undefined {
   try {
-    return launch(batch, job, env)
+    return launch(batch, job, environmentOf(batch, job, running.attempt, interferences))
   } catch (error) {
     failedToStart(batch, running, error)
     return undefined
@@ -96,6 +97,7 @@ function environmentOf(
     ...batch.machine.baseEnvironment,
     ...Object.fromEntries(spec.environment.map(({ name, value }) => [name, value])),
     ...Object.assign({}, ...interferences.map(row => JSON.parse(row.environment) as Record<string, string>)),
+    ...scratchFor(batch, job.jobId, attempt),
     AWS_EC2_METADATA_SERVICE_ENDPOINT: metadataUrlFor(batch, job.jobId, attempt),
     AWS_BATCH_JOB_ID: job.jobId,
     AWS_BATCH_JOB_ATTEMPT: String(attempt),

@@ -9,6 +9,8 @@ export interface Machine {
   memoryMiB: number | undefined
   cwd: string
   logsDir: string
+  /** A folder in it for each attempt under way. */
+  scratchDir: string
   baseEnvironment: Readonly<Record<string, string>>
 }
 

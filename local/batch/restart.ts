@@ -3,6 +3,7 @@ import { hostLost, recordEnd } from './attempt-end.ts'
 import { type Batch, change } from './batch.ts'
 import { identityOf, killGroup } from './process.ts'
 import type { AttemptRow } from './rows.ts'
+import { removeAllScratch } from './scratch.ts'
 import { begunStatuses, inStatuses } from './transitions.ts'
 
 /**
@@ -17,6 +18,7 @@ export function endLostAttempts(batch: Batch): void {
   for (const { pid, pidIdentity } of lost) {
     if (pid !== null && pidIdentity !== null && identityOf(pid) === pidIdentity) killGroup(pid)
   }
+  removeAllScratch(batch)
   change(batch, () => {
     for (const { jobId, attempt } of lost) {
       recordEnd(batch, jobId, attempt, job => hostLost(batch, job, attempt))

@@ -94,6 +94,7 @@ function createBatch(options: BatchServerOptions, stopping: AbortSignal): { batc
   mkdirSync(options.logsDir, { recursive: true })
   mkdirSync(path.dirname(options.dbFile), { recursive: true })
   const { clock, log, emit, cores, memoryMiB, cwd, logsDir, baseEnvironment } = options
+  const scratchDir = path.join(path.dirname(options.dbFile), 'scratch')
   const outbox = createOutbox(() => batch)
   const batch: Batch = {
     url: '',
@@ -101,7 +102,7 @@ function createBatch(options: BatchServerOptions, stopping: AbortSignal): { batc
     clock,
     log,
     emit,
-    machine: { cores: Math.max(1, Math.floor(cores)), memoryMiB, cwd, logsDir, baseEnvironment },
+    machine: { cores: Math.max(1, Math.floor(cores)), memoryMiB, cwd, logsDir, scratchDir, baseEnvironment },
     timeoutSecondsMin: options.timeoutSecondsMin ?? timeoutSecondsMinOfBatch,
     running: new Map(),
     stopping,
