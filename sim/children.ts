@@ -40,6 +40,8 @@ export class Children {
   underWay = 0
   /** Did any process outlive its machine, as Batch sees it? */
   hadZombies = false
+  /** Of those, how many came to harm once more. */
+  lostZombies = 0
   /** Processes started so far. */
   processes = 0
   /** Of the sources, by all attempts together. */
@@ -90,19 +92,15 @@ export class Children {
 
   async #giveUp(jobId: string): Promise<void> {
     await this.#worldOf(new Life('batch')).clock.sleep(stuckMs)
-    if (this.#isKnown(jobId)) this.#jobs.end(jobId, { status: JobStatus.FAILED, statusReason: misconfigured })
-  }
-
-  /** Batch has not forgotten it. */
-  #isKnown(jobId: string): boolean {
-    return this.#jobs.children(jobId.replace(/:\d+$/, '')).length > 0
+    if (this.#jobs.knows(jobId))
+      this.#jobs.end(jobId, { status: JobStatus.FAILED, statusReason: misconfigured })
   }
 
   /** The oldest RUNNABLE child, from start to end. */
   async runNext(): Promise<void> {
     const environment = this.#runnable.shift() ?? {}
     const { AWS_BATCH_JOB_ID: jobId } = environment
-    if (jobId === undefined || !this.#isKnown(jobId) || !this.#jobs.start(jobId)) return
+    if (jobId === undefined || !this.#jobs.knows(jobId) || !this.#jobs.start(jobId)) return
     const life = new Life('worker', this.processes++)
     if (this.#mayLeave(life.nth ?? 0)) life.leave = new Leave()
     this.underWay += 1
@@ -161,7 +159,7 @@ export class Children {
   }
 
   #lose(life: Life, jobId: string, again: boolean): void {
-    if (!this.#isKnown(jobId)) life.isZombie = true
+    if (!this.#jobs.knows(jobId)) life.isZombie = true
     if (!life.isZombie && again) this.#jobs.reclaim(jobId)
     else if (!life.isZombie) this.#jobs.end(jobId, hostLost)
     life.isZombie = true
@@ -186,7 +184,7 @@ export class Children {
   }
 
   #ended(jobId: string, end: ProcessEnd): void {
-    if (!this.#isKnown(jobId)) return
+    if (!this.#jobs.knows(jobId)) return
     if (end === 'reclaimed') return void this.#jobs.reclaim(jobId)
     const said = Object.entries(end).filter(([, value]) => value !== undefined)
     const status = end.exitCode === 0 ? JobStatus.SUCCEEDED : JobStatus.FAILED

@@ -33,14 +33,18 @@ function wordsOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
+/** Lists that take longer are refused; a Lambda would not live so long. */
+const listingMsMax = 120_000
+
 /** Where no worker was touched, and no file was bad or changed, there is no reason to fail. */
 function mayFail({ acts, faults }: Story): boolean {
+  const isSlow = faults.some(fault => fault.kind === 'pause' && fault.ms >= listingMsMax)
   const touched = faults.some(({ kind }) => kind === 'process' || kind === 'work' || kind === 'stuck')
   const drops = acts.flatMap(act => (act.kind === 'drop' ? [act] : []))
   const keys = new Set(drops.map(({ key }) => key))
   const bad = drops.some(({ mark, lines }) => mark !== undefined || lines === 0)
   const changed = keys.size < drops.length || acts.some(({ kind }) => kind !== 'drop' && kind !== 'retry')
-  return touched || bad || changed
+  return touched || bad || changed || (isSlow && drops.some(({ listed }) => listed))
 }
 
 /** Slack takes no token for "the same again": who dies over it, or outstays its lease, may leave words said twice. */
@@ -48,16 +52,20 @@ function saidTooOften({ ports }: MemoryHouse, troubles: Troubles): string[] {
   const slow = troubles.of('pause').filter(({ ms }) => ms >= tellLeaseMs / 2).length
   const wordsMax = 1 + (troubles.struck.get('notify') ?? 0) + slow
   return [...ports.invariants.said]
-    .filter(([, times]) => times > wordsMax)
+    .filter(([words, times]) => times > wordsMax + (ports.invariants.retried.get(words.slice(0, 24)) ?? 0))
     .map(([words, times]) => `Said once: ${times} times ${words}`)
 }
 
 function untold(house: MemoryHouse, run: RunRecord): string[] {
   const rules = house.pipelines.find(({ name }) => name === run.pipeline)?.notify
   const states: RunState[] = [RunState.FAILED, RunState.REFUSED]
-  if (!states.includes(run.state) || rules?.slack === undefined) return []
-  const said = [...house.ports.invariants.said.keys()].some(words => words.startsWith(run.runId))
-  if (said && run.told === toldMark(run) && run.alertedAt !== undefined) return []
+  if (rules?.slack === undefined) return []
+  const words = [...house.ports.invariants.said.keys()].filter(one => one.startsWith(run.runId))
+  const wasBad = words.some(one => one.includes(': run failed'))
+  if (run.state === RunState.SUCCEEDED && wasBad && !words.some(one => one.includes('succeeded after all')))
+    return [`Said once: nobody was told that run ${run.runId} has recovered`]
+  if (!states.includes(run.state)) return []
+  if (words.length > 0 && run.told === toldMark(run) && run.alertedAt !== undefined) return []
   return [`Said once: nobody was told that run ${run.runId} is ${run.state}`]
 }
 
@@ -102,7 +110,8 @@ async function outputsOf(house: MemoryHouse, run: RunRecord): Promise<string[]> 
   const there = new Set(
     await keysBelow(ports.objects, config.buckets.output, outputKeys.runPrefix(prefix, run.runId)),
   )
-  for (const key of there)
+  // One that Batch holds for dead may write long after the last sweep; removing that is its own duty, if it lives to.
+  for (const key of house.children.lostZombies > 0 ? [] : there)
     if (!named.has(key)) broken.push(`Nothing orphaned: ${key} of a ${run.state} run is named by nobody`)
   for (const key of named) if (!there.has(key)) broken.push(`All or nothing: ${key} is named and not there`)
   return broken

@@ -2,10 +2,9 @@
  * The promises that can be read from the state, held against every single write as it happens. What breaks one is
  * written down, not thrown, so that the story goes on as it would and every breach is seen.
  */
-import { type Certificate, officialOutputs } from '../shared/certificate.ts'
 import { type JobTie, parseJobName } from '../shared/jobname.ts'
 import { isOpen, partitionTable, roundTable, runTable } from '../shared/lifecycle.ts'
-import type { Chat, Clock, JobRequest, Jobs, Objects, Records } from '../shared/ports.ts'
+import type { Chat, Clock, JobRequest, Jobs, Records } from '../shared/ports.ts'
 import type { PartitionRecord, RoundRecord, RunRecord } from '../shared/records.ts'
 import { fromItem, recordKeys } from '../shared/records.ts'
 import type { Item, Outcome, RecordKey } from '../shared/table.ts'
@@ -23,17 +22,19 @@ function edges(table: Record<string, Record<string, string | undefined>>): Set<s
 const runEdges = edges(runTable)
 const roundEdges = edges(roundTable)
 const partitionEdges = edges(partitionTable)
+const firstStates: readonly RunState[] = [RunState.PLANNED, RunState.REFUSED]
 
 /** The fence in the name of an output. */
 const attemptOf = (key: string): number => Number(/-\d+-(\d+)(?:-\d+)?\.[a-z.]+$/.exec(key)?.[1])
 
 export class Invariants {
   readonly broken: string[] = []
+  /** How often each run was retried: that it fails again, and as before, is news. */
+  readonly retried = new Map<string, number>()
   /** How often each text was said of each run. */
   readonly said = new Map<string, number>()
   readonly #records: Records
   readonly #clock: Clock
-
   readonly #earlyMs: number
 
   /** @param earlyMs by how much a job may be early: whoever submits it has a clock of its own */
@@ -85,9 +86,8 @@ export class Invariants {
         const [, runId = ''] = /Run `([0-9a-f]{24})`/.exec(JSON.stringify(message.blocks)) ?? []
         if (runId === '') this.breach('Said once', 'a message names no run')
         const item = await this.#records.get(recordKeys.run(runId))
-        const { round, thread } = item ? fromItem<RunRecord>(item) : {}
-        // A retry begins a new round: that one fails as well, and as before, is news.
-        const words = `${runId} ${round} ${message.text}`
+        const { thread } = item ? fromItem<RunRecord>(item) : {}
+        const words = `${runId} ${message.text}`
         const times = this.said.get(words) ?? 0
         this.said.set(words, times + 1)
         if (thread !== undefined && thread.ts !== message.threadTs && times === 0)
@@ -106,11 +106,12 @@ export class Invariants {
   #runMoved(before: RunRecord | undefined, after: RunRecord): void {
     const name = `run ${after.runId}`
     if (before === undefined) {
-      const first: RunState[] = [RunState.PLANNED, RunState.REFUSED]
-      if (!first.includes(after.state)) this.breach('Monotone', `${name} begins as ${after.state}`)
+      if (!firstStates.includes(after.state)) this.breach('Monotone', `${name} begins as ${after.state}`)
       return
     }
     this.#edge(name, runEdges, before.state, after.state)
+    if (!isOpen(before.state) && isOpen(after.state))
+      this.retried.set(after.runId, (this.retried.get(after.runId) ?? 0) + 1)
     if (after.round < before.round) this.breach('Monotone', `${name} goes back to round ${after.round}`)
     if (after.state === RunState.WAITING && before.state !== after.state && after.round === before.round)
       this.breach('Monotone', `${name} waits for the round it was in`)
@@ -164,37 +165,5 @@ export class Invariants {
       this.breach('Nothing orphaned', `job ${name} is submitted for a run that is not open`)
     if (!round || fromItem<RoundRecord>(round).dueAt > this.#clock.now() + this.#earlyMs)
       this.breach('Every run ends', `job ${name} is submitted before its round is due`)
-  }
-}
-
-/** Objects whose writes are watched: outputs and certificates never change once they are there. */
-export function watchedObjects(
-  base: Objects,
-  invariants: Invariants,
-  outputBucket: string,
-  certified: (text: string) => Promise<void>,
-): Objects {
-  const named = new Set<string>()
-  return {
-    ...base,
-    async write(ref, body, options) {
-      if (ref.bucket !== outputBucket) return base.write(ref, body, options)
-      const standing = await base.head(ref)
-      const info = await base.write(ref, body, options)
-      if (standing) invariants.breach('Once', `${ref.key} is overwritten`)
-      if (ref.key.includes('/_millrace/') && body instanceof Uint8Array) {
-        const text = Buffer.from(body).toString()
-        for (const { key } of officialOutputs(JSON.parse(text) as Certificate)) named.add(key)
-        await certified(text)
-      }
-      return info
-    },
-    async remove(refs) {
-      for (const { bucket, key } of refs) {
-        if (bucket === outputBucket && named.has(key))
-          invariants.breach('Once', `${key} is removed, and a certificate names it`)
-      }
-      return base.remove(refs)
-    },
   }
 }

@@ -180,6 +180,7 @@ export class MemoryHouse {
   }
 
   async #befall(trouble: Trouble, call: PortCall, life: Life): Promise<void> {
+    if (life.isZombie) this.children.lostZombies += 1
     if (trouble.kind === 'fails') throw injected(call, trouble.code)
     if (trouble.kind === 'notice') return trouble.sudden ? life.leave?.end() : life.leave?.ask('notice')
     if (trouble.kind === 'lingers') return this.children.linger(life, trouble.ms)
