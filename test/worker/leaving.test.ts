@@ -21,9 +21,9 @@ const csv = (end: string, last = end): Buffer => Buffer.from(`a,b,c${end}${rows.
 const blanks = Buffer.from(
   `a,b,c\n${rows.map((row, at) => (at % 3 ? row : `\n# a comment\n\n${row}`)).join('\n')}\n\n`,
 )
-const objects = Array.from({ length: 24 }, (_, at) => (at % 7 ? `{"a":${at},"b":"ü${at}"}` : 'no JSON'))
-const ndjson = Buffer.from(`\n${objects.join('\r\n')}`)
-const lines = Buffer.from(`${objects.join('\n')}\n\n`)
+const values = Array.from({ length: 24 }, (_, at) => (at % 7 ? `{"a":${at},"b":"ü${at}"}` : 'no JSON'))
+const ndjson = Buffer.from(`\n${values.join('\r\n')}`)
+const lines = Buffer.from(`${values.join('\n')}\n\n`)
 const utf16 = Buffer.from(`\ufeff${csv('\r\n').toString()}`, 'utf16le')
 const csvSource = { format: 'csv' }
 const utf16Source = { format: 'csv', encoding: 'utf-16le' }
