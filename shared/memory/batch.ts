@@ -78,6 +78,10 @@ export class BatchInMemory implements MemoryJobs {
     }))
   }
 
+  knows(jobId: string): boolean {
+    return this.#find(jobId) !== undefined
+  }
+
   children(jobId: string): Readonly<Child>[] {
     return (this.#jobs.get(jobId)?.children ?? []).map(child => ({ ...child, attempts: [...child.attempts] }))
   }

@@ -29,6 +29,8 @@ export interface MemoryJobsOptions {
 export interface MemoryJobs extends Jobs {
   /** Every job that was submitted and is not forgotten, oldest first. */
   submitted(): { jobId: string; request: JobRequest }[]
+  /** Of a job or a child: it was submitted and is not forgotten. */
+  knows(jobId: string): boolean
   /** Of an array; a plain job is its own only child, with index 0. */
   children(jobId: string): Readonly<Child>[]
   /** RUNNABLE -> RUNNING. `false` where the child is not RUNNABLE. */
