@@ -84,13 +84,16 @@ async function remember(
 ): Promise<void> {
   const alerted = occasion === Occasion.FAILED || occasion === Occasion.REFUSED
   const hadJobs = run.round > 0
-  const set = {
-    told: toldMark(run),
+  const lasting = {
     ...(alerted ? { alertedAt: isoTime(world.clock.now()) } : {}),
     ...(thread === undefined ? {} : { thread }),
-    ...(hadJobs ? { open: closingRunsPk } : {}),
   }
+  const set = { ...lasting, told: toldMark(run), ...(hadJobs ? { open: closingRunsPk } : {}) }
   const remove = ['tellingAt', ...(hadJobs ? [] : ['open', 'openSk'])]
   const still = [{ state: { is: run.state }, round: { is: run.round } }]
-  await world.records.update(recordKeys.run(run.runId), { set, remove }, still)
+  const key = recordKeys.run(run.runId)
+  if ((await world.records.update(key, { set, remove }, still)).ok) return
+  // Retried while it was told: that a person was alerted, and in which thread, is what its recovery will need.
+  const mine = [{ tellingAt: { is: run.tellingAt ?? 0 } }]
+  await world.records.update(key, { set: lasting, remove: ['tellingAt'] }, mine)
 }

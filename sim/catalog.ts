@@ -1,6 +1,7 @@
 /** The pipelines of the stories that are the simulator's own. */
 import type { Pipeline, PipelineInput } from '../shared/pipeline.ts'
 import { pipelineSet } from '../shared/pipelines.ts'
+import { Occasion } from '../shared/vocabulary.ts'
 
 const outputFileBytes = 1024 ** 2
 
@@ -14,7 +15,7 @@ function lines(name: CatalogName, more: Partial<PipelineInput> = {}, source = {}
     split: { partitionBytes: 20 },
     work: { sql: 'SELECT line FROM input' },
     output: { prefix: `curated/${name}/` },
-    notify: { slack: '#data', on: ['FAILED', 'REFUSED', 'RECOVERED', 'SUCCEEDED'] },
+    notify: { slack: '#data', on: Object.values(Occasion) },
     retry: { attempts: 3, backoffSeconds: 30 },
     ...more,
   } as PipelineInput
