@@ -49,6 +49,8 @@ export class Children {
   /** Zombies, and the slow: they wait for the story. */
   idle = 0
   readonly #runnable: Record<string, string>[] = []
+  /** Of those, the first ones: taking them out would move all that are behind. */
+  #taken = 0
   readonly #letGo: (() => void)[] = []
   readonly #jobs: MemoryJobs
   readonly #worldOf: (life: Life) => World
@@ -70,7 +72,7 @@ export class Children {
   }
 
   get startable(): boolean {
-    return this.#runnable.length > 0 && this.underWay - this.idle < this.slots
+    return this.#taken < this.#runnable.length && this.underWay - this.idle < this.slots
   }
 
   /** Takes any event; those of Batch that say a child is RUNNABLE are its own. */
@@ -98,7 +100,7 @@ export class Children {
 
   /** The oldest RUNNABLE child, from start to end. */
   async runNext(): Promise<void> {
-    const environment = this.#runnable.shift() ?? {}
+    const environment = this.#runnable[this.#taken++] ?? {}
     const { AWS_BATCH_JOB_ID: jobId } = environment
     if (jobId === undefined || !this.#jobs.knows(jobId) || !this.#jobs.start(jobId)) return
     const life = new Life('worker', this.processes++)

@@ -12,7 +12,15 @@ import {
   objectMissing,
   sourceChanged,
 } from '../object-rules.ts'
-import type { Clock, ObjectInfo, ObjectRef, Objects, ReadOptions, WriteOptions } from '../ports.ts'
+import type {
+  Clock,
+  ListedObject,
+  ObjectInfo,
+  ObjectRef,
+  Objects,
+  ReadOptions,
+  WriteOptions,
+} from '../ports.ts'
 import { byUtf8 } from '../table-rules.ts'
 
 /** As a file or a socket would hand them out. */
@@ -22,6 +30,12 @@ interface Kept {
   content: Buffer
   info: ObjectInfo
   modifiedAt: number
+}
+
+interface Bucket {
+  kept: Map<string, Kept>
+  /** Its keys in order, of which some may be gone; absent: a key is new since. */
+  sorted?: string[] | undefined
 }
 
 /** What an S3 event says of it: only for the same key do sequencers tell which came first. */
@@ -37,9 +51,9 @@ export interface MemoryObjectsOptions {
 }
 
 export function createMemoryObjects(options: MemoryObjectsOptions = {}): Objects {
-  const buckets = new Map<string, Map<string, Kept>>()
+  const buckets = new Map<string, Bucket>()
   let writes = 0
-  const find = ({ bucket, key }: ObjectRef): Kept | undefined => buckets.get(bucket)?.get(key)
+  const find = ({ bucket, key }: ObjectRef): Kept | undefined => buckets.get(bucket)?.kept.get(key)
 
   const keep = (ref: ObjectRef, content: Buffer, { metadata, once }: WriteOptions): CreatedInfo => {
     if (once && find(ref)) throw objectExists(ref)
@@ -50,8 +64,10 @@ export function createMemoryObjects(options: MemoryObjectsOptions = {}): Objects
       ...(options.versioned ? { version: sequencer } : {}),
       metadata: lowerCased(metadata),
     }
-    const bucket = buckets.get(ref.bucket) ?? new Map<string, Kept>()
-    buckets.set(ref.bucket, bucket.set(ref.key, { content, info, modifiedAt: options.clock?.now() ?? 0 }))
+    const bucket = buckets.get(ref.bucket) ?? { kept: new Map<string, Kept>() }
+    buckets.set(ref.bucket, bucket)
+    if (!bucket.kept.has(ref.key)) bucket.sorted = undefined
+    bucket.kept.set(ref.key, { content, info, modifiedAt: options.clock?.now() ?? 0 })
     return { ...copyOf(info), sequencer }
   }
 
@@ -72,9 +88,9 @@ export function createMemoryObjects(options: MemoryObjectsOptions = {}): Objects
       await options.onCreated?.(ref.bucket, ref.key, { ...info, sequencer })
       return info
     },
-    list: async (bucket, prefix, after) => page(buckets.get(bucket) ?? new Map(), prefix, after),
+    list: async (bucket, prefix, after) => page(buckets.get(bucket), prefix, after),
     async remove(refs) {
-      for (const { bucket, key } of refs) buckets.get(bucket)?.delete(key)
+      for (const { bucket, key } of refs) buckets.get(bucket)?.kept.delete(key)
     },
   }
 }
@@ -121,13 +137,33 @@ function wanted(ref: ObjectRef, kept: Kept | undefined, { etag, version, range }
   return { ...cutRange(range, kept.info.bytes), content: kept.content }
 }
 
-function page(bucket: Map<string, Kept>, prefix: string, after: string | undefined) {
-  const matching = [...bucket]
-    .filter(([key]) => key.startsWith(prefix) && (after === undefined || byUtf8(key, after) > 0))
-    .toSorted(([a], [b]) => byUtf8(a, b))
-  const objects = matching
-    .slice(0, listPageMax)
-    .map(([key, { info, modifiedAt }]) => ({ key, bytes: info.bytes, etag: info.etag, modifiedAt }))
-  const last = objects.at(-1)
-  return matching.length > listPageMax && last ? { objects, next: last.key } : { objects }
+function page(bucket: Bucket | undefined, prefix: string, after: string | undefined) {
+  const objects: ListedObject[] = []
+  if (bucket === undefined) return { objects }
+  bucket.sorted ??= [...bucket.kept.keys()].toSorted(byUtf8)
+  const { kept, sorted } = bucket
+  for (let at = placeBehind(sorted, prefix, after); at < sorted.length; at++) {
+    const key = sorted[at] ?? ''
+    if (!key.startsWith(prefix)) break
+    const found = kept.get(key)
+    if (found === undefined) continue
+    const last = objects.at(-1)
+    if (objects.length === listPageMax && last) return { objects, next: last.key }
+    const { info, modifiedAt } = found
+    objects.push({ key, bytes: info.bytes, etag: info.etag, modifiedAt })
+  }
+  return { objects }
+}
+
+/** Of the first key with the prefix that lies behind `after`. */
+function placeBehind(sorted: readonly string[], prefix: string, after: string | undefined): number {
+  const isBefore = (key: string): boolean =>
+    byUtf8(key, prefix) < 0 || (after !== undefined && byUtf8(key, after) <= 0)
+  let [low, high] = [0, sorted.length]
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    if (isBefore(sorted[middle] ?? '')) low = middle + 1
+    else high = middle
+  }
+  return low
 }
