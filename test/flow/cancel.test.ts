@@ -66,6 +66,25 @@ describe('a run', () => {
     })
   }
 
+  test('that is cancelled while it is being submitted loses the job that it has just got', async () => {
+    let asked: Promise<unknown> | undefined
+    const house: MemoryHouse = new MemoryHouse({
+      pipelines: [linesPipeline()],
+      slots: 0,
+      visibleAfterMs: 60 * 60 * 1000,
+      fault: ({ name }) => {
+        if (name === 'jobs.submit') asked ??= cancelRun(house.worldOf(person), runId)
+        return undefined
+      },
+    })
+    const runId = await house.drop('text/a.txt', linesOf(partitions))
+    await house.untilEnded()
+    await asked
+    assert.equal((await runOf(house, runId)).state, RunState.CANCELLED)
+    assert.equal(house.ports.jobs.submitted().length, 1)
+    await assertWell(house)
+  })
+
   test('cannot be cancelled once it has ended', async () => {
     const house = new MemoryHouse({ pipelines: [linesPipeline()] })
     const runId = await house.drop('text/a.txt', linesOf(2))
@@ -136,7 +155,9 @@ async function cancelledHit(
   const { house, runId } = await playUntil(state, { ...options, fault, afterFault: 'lost' })
   calls = 0
   const world = house.worldOf('cancel')
-  const asked = cancelRun(world, runId).catch(() => cancelRun(world, runId))
+  // Once the wish is written down, nobody need ask again.
+  const again = async () => ((await runOf(house, runId)).stopping ? undefined : cancelRun(world, runId))
+  const asked = cancelRun(world, runId).catch(again)
   while (await house.turn());
   await asked
   house.deliveries.stopHolding()

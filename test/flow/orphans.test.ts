@@ -6,16 +6,19 @@ import { submitLeaseMs } from '../../functions/submit.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { failureRules, supersededReason } from '../../shared/failure.ts'
 import { hasEnded } from '../../shared/memory/submitted-job.ts'
-import { closingRunsPk } from '../../shared/records.ts'
-import { JobStatus, RunState } from '../../shared/vocabulary.ts'
+import { closingRunsPk, recordKeys, toItem } from '../../shared/records.ts'
+import { JobStatus, PartitionState, RunState } from '../../shared/vocabulary.ts'
+import type { Delivery } from '../../sim/deliveries.ts'
 import type { Misfortune } from '../../sim/fates.ts'
 import { type HouseOptions, MemoryHouse } from '../../sim/memory-house.ts'
 import { person } from '../../sim/port-calls.ts'
-import { assertWell, partitionOf, runOf } from './endings.ts'
+import { assertWell, codesOf, partitionOf, runOf } from './endings.ts'
 import { linesOf, linesPipeline } from './settings.ts'
 
 const partitions = 5
 const seeds = 50
+/** Longer than a submit's lease. */
+const visibleAfterMs = 4 * 60 * 1000
 
 const statusesOf = (house: MemoryHouse, jobId: string): JobStatus[] =>
   house.ports.jobs.children(jobId).map(({ status }) => status)
@@ -56,7 +59,6 @@ async function assertFree(house: MemoryHouse, runId: string): Promise<void> {
 }
 
 describe('a job that nobody recorded', () => {
-  const visibleAfterMs = 4 * 60 * 1000
   const lingering: Misfortune = { partition: 2, round: 1, nth: 1, kind: 'lingers' }
 
   test('is ended as soon as one of its children fails', async () => {
@@ -106,6 +108,35 @@ describe('a job that nobody recorded', () => {
     assert.deepEqual(await closing(house), [])
     await house.children.letIdleGo()
     await assertWell(house)
+  })
+})
+
+describe('a partition that a superseded job held to its end', () => {
+  test('has lost no try, though nobody heard of that end', async () => {
+    const heard = ({ step, event }: Delivery): number => {
+      const { detail } = event as { detail: { arrayProperties?: { index?: number } } }
+      return step === 'track' && detail.arrayProperties?.index !== undefined ? 0 : 1
+    }
+    const { house, runId } = await playTwice({ copies: heard, visibleAfterMs })
+    const { jobs, records } = house.ports
+    const [stray = '', own = ''] = jobs.submitted().map(({ jobId }) => jobId)
+    const held = {
+      state: PartitionState.RUNNING,
+      runId,
+      partition: 2,
+      round: 1,
+      fence: 1,
+      jobId: `${stray}:2`,
+    }
+    await records.put(toItem(recordKeys.partition(runId, 2), held))
+    jobs.start(`${stray}:2`)
+    await jobs.terminate(stray, supersededReason)
+    for (let index = 0; index < partitions; index++)
+      jobs.end(`${own}:${index}`, { status: JobStatus.SUCCEEDED })
+    await house.moveTo(house.ports.clock.now() + visibleAfterMs)
+    await house.untilQuiet()
+    assert.deepEqual(await codesOf(house, runId, 2), ['SUPERSEDED'])
+    assert.deepEqual(await codesOf(house, runId, 1), ['UNKNOWN'])
   })
 })
 

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import { retryRun } from '../../functions/steps/retry.ts'
 import { stuckAfterMs } from '../../functions/steps/stragglers.ts'
 import { MillraceError } from '../../shared/errors.ts'
+import { recordKeys } from '../../shared/records.ts'
 import { JobStatus, PartitionState, RunState } from '../../shared/vocabulary.ts'
 import type { Fate, Misfortune } from '../../sim/fates.ts'
 import { type HouseOptions, MemoryHouse } from '../../sim/memory-house.ts'
@@ -114,6 +115,8 @@ describe('a failure that nothing heals', () => {
       assert.deepEqual([state, round, failure?.code], [RunState.FAILED, 1, code])
       assert.match(failure?.words ?? '', /^partition 0: /)
       assert.ok(house.children.attempted.length < 10, `${house.children.attempted.length} were worked`)
+      const untouched = await house.ports.records.get(recordKeys.partition(runId, 29))
+      assert.equal(untouched, undefined, 'what nobody took up has not failed')
       await assertWell(house)
     })
   }
@@ -130,16 +133,13 @@ describe('a failure that nothing heals', () => {
     await assertWell(house)
   })
 
-  test('does not hide behind what we ended because of it, nor does that count as a try', async () => {
+  test('costs those nothing who were at work beside it', async () => {
     const misfortunes: Misfortune[] = [
       { partition: 0, kind: 'lingers' },
       { partition: 1, round: 1, kind: 'throws', error: new MillraceError('SOURCE_CHANGED', 'overwritten') },
     ]
     const { house, runId } = await playMany(4, misfortunes)
     assert.deepEqual(await codesOf(house, runId, 0), ['CANCELLED'])
-    const [message] = house.ports.chat.messages
-    const text = JSON.stringify(message)
-    assert.ok(text.indexOf('SOURCE_CHANGED') < text.indexOf('CANCELLED'), text)
     await house.children.letIdleGo()
     await house.untilQuiet()
     assert.equal((await partitionOf(house, runId, 0)).state, PartitionState.FAILED, 'fenced off')

@@ -37,6 +37,7 @@ const ends: [AttemptEnd, FailureCode][] = [
   [{ statusReason: 'Essential container in task exited', exitCode: 75 }, 'TEMPORARY'],
   [{ statusReason: 'Essential container in task exited', exitCode: 1 }, 'APPLICATION'],
   [{ statusReason: 'Terminated by Millrace: cancelled' }, 'CANCELLED'],
+  [{ statusReason: 'Terminated by Millrace: another job has its work' }, 'SUPERSEDED'],
   [{ statusReason: 'JobQueue deleted' }, 'CANCELLED'],
   [{}, 'UNKNOWN'],
 ]

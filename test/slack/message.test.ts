@@ -200,6 +200,22 @@ describe('Failures', () => {
     )
   })
 
+  it('of what we ended ourselves come last, however many they are: they are never the reason', () => {
+    const ended = [1, 2, 3].map(partition => {
+      const record = partitionRecord(partition, ['Terminated by Millrace: x'])
+      const failures = (record.failures ?? []).map(failure => ({ ...failure, code: 'CANCELLED' as const }))
+      return { ...record, failures }
+    })
+    const groups = failureGroups([...ended, partitionRecord(9, ['odd one'])])
+    assert.deepEqual(
+      groups.map(({ count, example }) => [count, example.reason]),
+      [
+        [1, 'odd one'],
+        [3, 'Terminated by Millrace: x'],
+      ],
+    )
+  })
+
   it('of partitions that succeeded in the end, or never failed, are not among them', () => {
     assert.deepEqual(
       failureGroups([partitionRecord(1, ['x'], PartitionState.SUCCEEDED), partitionRecord(2, [])]),
