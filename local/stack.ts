@@ -105,7 +105,7 @@ async function open(options: StackOptions, closers: Closers): Promise<Omit<Stack
   const endpoints = { batchUrl: urls.batch, slackUrl: urls.slack }
   const world = await openLocalWorld(config, { pipelines, log, clock, delivery, endpoints })
   closers.push(() => world.close())
-  const leases = await endLeases(world.records)
+  const leases = await endLeases(world)
   if (leases > 0) log.info('what functions of an earlier stack had begun is taken up at once', { leases })
   const pump = startPump({ config, clock, log, delivery, world })
   closers.push(() => pump.stop())

@@ -174,6 +174,12 @@ const days: Maker = (number, random, size) => ({
   drops: [file(`days/${number}.csv`, csvOf(sample(random, size * many(random))), size * 120_000, readCsv)],
 })
 
+const program: Maker = (number, random, size) => ({
+  pipeline: 'program',
+  ordered: true,
+  drops: [file(`program/${number}.csv`, csvOf(sample(random, size * many(random))), size * 120_000, readCsv)],
+})
+
 const small: Maker = (number, random) => ({
   pipeline: 'small',
   ordered: false,
@@ -200,7 +206,7 @@ const manifest: Maker = (number, random) => {
   return { pipeline: 'packed', ordered: true, drops: [...parts, list] }
 }
 
-const makers = { csv, odd, dirty, ndjson, gzip, blocks, array, merged, days, small, manifest }
+const makers = { csv, odd, dirty, ndjson, gzip, blocks, array, merged, days, program, small, manifest }
 export const kinds = Object.keys(makers) as (keyof typeof makers)[]
 
 /** The same for the same seed and number. */

@@ -102,7 +102,7 @@ function redrive({ wiring, queues }: ReturnType<typeof openDelivery>): Record<st
   return counts
 }
 
-/** Workers of this data folder that are alive, whoever their parent is. Linux only: elsewhere none are seen. */
+/** Workers of this data folder, and what they started, that are alive. Linux only: elsewhere none are seen. */
 export function livingWorkers(dataDir: string): number[] {
   if (process.platform !== 'linux') return []
   return readdirSync('/proc')
@@ -113,9 +113,8 @@ export function livingWorkers(dataDir: string): number[] {
 
 function isWorkerOf(pid: number, dataDir: string): boolean {
   try {
-    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
     const variables = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
-    return /worker.main[.]ts/.test(words) && variables.includes(`MILLRACE_DATA_DIR=${dataDir}`)
+    return variables.some(variable => variable.startsWith(`TMPDIR=${dataDir}/scratch/`))
   } catch {
     // Gone while we looked, or somebody else's.
     return false
