@@ -1,11 +1,11 @@
-/** What children are told, kept once parsed where a run has many of them: pages are written once and never change. */
+/** What children are told, parsed once where a run has many of them: pages are written once and never change. */
 import { type AssignmentPage, placeOf, type RunDocument, stateKeys } from '../shared/documents.ts'
 import { childrenPerArrayMax } from '../shared/records.ts'
 import { Stage } from '../shared/vocabulary.ts'
 import { fetchAssignment } from '../worker/assignment.ts'
 import { readBytes } from './proof.ts'
 
-/** From here on, fetching a plan page of 1,000 for every child would be most of the work. */
+/** From here on, parsing a plan page of 1,000 for every child would be most of the work. */
 const pagesKeptFrom = 1000
 
 export class Pages {
@@ -13,7 +13,8 @@ export class Pages {
 
   async fetch(...[objects, bucket, child]: Parameters<typeof fetchAssignment>) {
     const kept = async <Shape>(key: string): Promise<Shape> => {
-      const known = this.#pages.get(key) ?? JSON.parse((await readBytes(objects, bucket, key)).toString())
+      const text = await readBytes(objects, bucket, key)
+      const known = this.#pages.get(key) ?? JSON.parse(text.toString())
       this.#pages.set(key, known)
       return known as Shape
     }
