@@ -173,6 +173,7 @@ export class MemoryHouse {
     const trouble: Trouble | undefined = typeof said === 'string' ? { kind: 'fails', when: said } : said
     this.#options.note?.(noted(this.ports.clock.now(), call, trouble))
     if (trouble?.when === 'before') await this.#befall(trouble, call, life)
+    if (life.dead) return never()
     this.#mail.called(call)
     const result = await act()
     if (trouble?.when === 'after') await this.#befall(trouble, call, life)
