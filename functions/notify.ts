@@ -4,7 +4,7 @@ import { isError } from '../shared/errors.ts'
 import { isExpectation, parseOwnEvent } from '../shared/events.ts'
 import { isOpen } from '../shared/lifecycle.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
-import { closingRunsPk, fromItem, type RunRecord, recordKeys } from '../shared/records.ts'
+import { closingRunsPk, fromItem, type RunRecord, recordKeys, runIndexes } from '../shared/records.ts'
 import { runMessage } from '../shared/slack/message.ts'
 import { Occasion, RunState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
@@ -88,7 +88,11 @@ async function remember(
     ...(alerted ? { alertedAt: isoTime(world.clock.now()) } : {}),
     ...(thread === undefined ? {} : { thread }),
   }
-  const set = { ...lasting, told: toldMark(run), ...(hadJobs ? { open: closingRunsPk } : {}) }
+  const set = {
+    ...lasting,
+    told: toldMark(run),
+    ...(hadJobs ? { ...runIndexes(run), open: closingRunsPk } : {}),
+  }
   const remove = ['tellingAt', ...(hadJobs ? [] : ['open', 'openSk'])]
   const still = [{ state: { is: run.state }, round: { is: run.round } }]
   const key = recordKeys.run(run.runId)

@@ -44,7 +44,8 @@ export async function endJobs(
     const name = jobName(pipeline, { runId, round: record.round, chunk })
     const found = await world.jobs.find(name, queueOf(world, lane))
     const live = found.filter(({ status }) => !terminalJob(status)).map(({ jobId }) => jobId)
-    const own = record[`end${chunk}`] === undefined ? record[`job${chunk}`] : undefined
+    // Not shown: too new, or long gone.
+    const own = record[`job${chunk}`]
     const unseen = own === undefined || found.some(({ jobId }) => jobId === own) ? [] : [own]
     for (const jobId of [...live, ...unseen]) {
       await world.jobs.terminate(jobId, reason)
