@@ -17,7 +17,15 @@ import { freeze, writeOnce } from './steps/documents.ts'
 import { gatherFacts, markMiscut } from './steps/gather.ts'
 import { endJobs } from './steps/jobs.ts'
 import { begunResplits, freezeResplits } from './steps/resplits.ts'
-import { announce, loadRound, loadRun, moveRun, openRound, publishRoundDue } from './steps/rounds.ts'
+import {
+  announce,
+  beginPublishing,
+  loadRound,
+  loadRun,
+  moveRun,
+  openRound,
+  publishRoundDue,
+} from './steps/rounds.ts'
 import { fillLosses } from './steps/silence.ts'
 import { sweepLost, sweepOutputs, sweepPieces, sweepRefused } from './steps/sweep.ts'
 import { inTurns } from './steps/turns.ts'
@@ -67,6 +75,8 @@ async function publish(
   facts: RoundFacts,
   verdict: Verdict & { kind: 'publish' },
 ): Promise<void> {
+  const claimed = await beginPublishing(world, facts.run)
+  if (!claimed?.publishing) return stoppedMeanwhile(world, facts, claimed)
   const { certificate } = verdict
   const bucket = world.config.buckets.output
   const key = outputKeys.certificate(facts.document.pipeline.output.prefix, certificate.runId)
@@ -78,6 +88,12 @@ async function publish(
   const run = await moveRun(world, facts.run, 'published', { certificate: key, totals })
   world.log.info('published', { runId: certificate.runId, certificate: key, ...totals })
   if (run) await announce(world, run)
+}
+
+async function stoppedMeanwhile(world: World, facts: RoundFacts, run: RunRecord | undefined): Promise<void> {
+  if (!run?.stopping || run.state !== RunState.RUNNING || run.round !== facts.run.round) return
+  const stopped = { ...facts, run }
+  await carryOut(world, stopped, settleRound(stopped))
 }
 
 async function again(world: World, facts: RoundFacts, verdict: Verdict & { kind: 'again' }): Promise<void> {

@@ -42,6 +42,8 @@ export interface RunRecord {
   /** Why it is REFUSED or FAILED. */
   failure?: { code: string; words: string; remedy: string }
   certificate?: string
+  /** Its certificate is being written: it can no longer end in any other way. */
+  publishing?: true
   totals?: { recordsRead: number; recordsWritten: number; recordsRejected: number }
   /** Rounds that began by giving parts of partitions to new ones; `stateKeys.resplits` names their documents. */
   resplits?: number[]

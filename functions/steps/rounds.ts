@@ -74,12 +74,30 @@ export async function moveRun(
   const guard: Guard = allows<RunState, RunHappening>(runTable, happening).map(clause => ({
     ...clause,
     round: { is: run.round },
+    ...(happening === 'published' ? {} : { publishing: { absent: true } }),
   }))
   const change = { set: { state, updatedAt: isoTime(world.clock.now()), ...set } }
   // Why it failed is no longer why it is what it is.
   const remove = happening === 'retried' ? ['failure', 'stopping'] : []
   const outcome = await world.records.update(recordKeys.run(run.runId), { ...change, remove }, guard)
   return outcome.ok ? fromItem<RunRecord>(outcome.item) : undefined
+}
+
+/**
+ * The one decision to publish: from here on nobody can stop the run, and no other settle can end it in another way.
+ * @returns the run as it then stands; `publishing` where it may be published
+ */
+export async function beginPublishing(
+  world: World,
+  { runId, round }: RunRecord,
+): Promise<RunRecord | undefined> {
+  const guard: Guard = allows<RunState, RunHappening>(runTable, 'published').map(clause => ({
+    ...clause,
+    round: { is: round },
+    stopping: { absent: true },
+  }))
+  const outcome = await world.records.update(recordKeys.run(runId), { set: { publishing: true } }, guard)
+  return outcome.ok ? fromItem<RunRecord>(outcome.item) : loadRun(world, runId)
 }
 
 /** Tells the bus of a run's state: notify listens, and so may users' own rules. */

@@ -18,7 +18,11 @@ const cancelTriesMax = 5
  * @returns false where the run has ended, or gone on to another round
  */
 export async function stopRun(world: World, run: RunRecord, why: Stopping): Promise<boolean> {
-  const still = { round: { is: run.round }, stopping: { absent: true } } as const
+  const still = {
+    round: { is: run.round },
+    stopping: { absent: true },
+    publishing: { absent: true },
+  } as const
   const guard = allows(runTable, 'gaveUp').map(clause => ({ ...clause, ...still }))
   const change = { set: { stopping: { ...why }, updatedAt: isoTime(world.clock.now()) } }
   const outcome = await world.records.update(recordKeys.run(run.runId), change, guard)
@@ -49,6 +53,7 @@ export async function cancelRun(world: World, runId: string, reason?: string): P
       throw new MillraceError('NOT_FOUND', `No run ${runId}`, { remedy: 'List them with `millrace runs`.' })
     const allowed = can.cancel(run.state)
     if (allowed !== true) throw new MillraceError('NOT_ALLOWED', allowed)
+    if (run.publishing) throw new MillraceError('NOT_ALLOWED', 'The run is being published.')
     if (await stopRun(world, run, why)) return (await loadRun(world, runId)) ?? run
   }
   throw new MillraceError('NOT_ALLOWED', `The run has moved on ${cancelTriesMax} times; look at it again.`)
