@@ -5,7 +5,7 @@ import { retryRun } from '../functions/steps/retry.ts'
 import { cancelRun } from '../functions/steps/stop.ts'
 import { setbacks } from '../shared/certificate.ts'
 import { can, isOpen } from '../shared/lifecycle.ts'
-import { fromItem, type PartitionRecord, type RunRecord } from '../shared/records.ts'
+import { fromItem, type Lane, type PartitionRecord, type RunRecord } from '../shared/records.ts'
 import { failureGroups } from '../shared/slack/failure-groups.ts'
 import { PartitionState, RunState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
@@ -120,8 +120,13 @@ function leftText({ report }: PartitionRecord): string[] {
   return rest ? [`left off at ${rest.at}: ${whyLeft[rest.why]}`] : []
 }
 
-export async function retry(runId: string, options: GlobalOptions & { wait: boolean }): Promise<number> {
-  const act = (world: World): Promise<RunRecord> => retryRun(world, runId)
+/** @param lane what its jobs may take, where that is not what the pipeline says */
+export async function retry(
+  runId: string,
+  lane: Lane,
+  options: GlobalOptions & { wait: boolean },
+): Promise<number> {
+  const act = (world: World): Promise<RunRecord> => retryRun(world, runId, lane)
   const words = ({ round }: RunRecord): string => `round ${round} of ${runId} is due`
   return askAndFollow(options, { act, words, wanted: [RunState.SUCCEEDED] })
 }

@@ -33,7 +33,7 @@ export const failureRules = {
     breaks: false,
     words: 'the container ran out of memory',
     remedy:
-      'It was cut in quarters and given more memory, up to job.memoryMiBMax: raise that, or job.memoryMiB, or lower split.partitionBytes.',
+      'It was cut in quarters and given more memory, up to job.memoryMiBMax. Retry it with `--memory-mib`; for files to come raise job.memoryMiB, or lower split.partitionBytes.',
   },
   TIMED_OUT: {
     costsAttempt: false,
@@ -42,7 +42,7 @@ export const failureRules = {
     breaks: false,
     words: 'the attempt ran longer than its time limit',
     remedy:
-      'It was cut in quarters and given twice the time: raise job.timeoutMinutes or lower split.partitionBytes.',
+      'It was cut in quarters and given twice the time. Retry it with `--timeout-minutes`; for files to come raise job.timeoutMinutes, or lower split.partitionBytes.',
   },
   INFRASTRUCTURE: {
     costsAttempt: true,
@@ -50,7 +50,8 @@ export const failureRules = {
     beyond: 'nothing',
     breaks: false,
     words: 'the container could not be started or inspected',
-    remedy: 'Check that the image exists, and that the execution role may pull it and read its secrets.',
+    remedy:
+      'Check that the image exists, and that the execution role may pull it and read its secrets; then retry the run.',
   },
   UNSCHEDULABLE: {
     costsAttempt: true,
@@ -58,7 +59,8 @@ export const failureRules = {
     beyond: 'nothing',
     breaks: false,
     words: 'Batch has no place to run the job',
-    remedy: 'Ask for fewer vCPUs or less memory, or raise the limits of the compute environment.',
+    remedy:
+      'Raise the limits of the compute environment and retry the run, or ask for fewer vCPUs or less memory in the pipeline and drop the file again.',
   },
   BAD_INPUT: {
     costsAttempt: true,
@@ -66,7 +68,7 @@ export const failureRules = {
     beyond: 'nothing',
     breaks: true,
     words: 'the input cannot be taken as it is',
-    remedy: 'Correct the file and drop it again, or allow more with tolerate.rejectedRecords.',
+    remedy: 'Correct the file, or allow more with tolerate.rejectedRecords, and drop it again.',
   },
   TEMPORARY: {
     costsAttempt: true,
@@ -83,7 +85,8 @@ export const failureRules = {
     beyond: 'bisect',
     breaks: true,
     words: 'the work itself failed',
-    remedy: 'Read the reason and the logs, correct the pipeline, then retry the run.',
+    remedy:
+      'Read the reason and the logs. A run keeps the pipeline that it began with: correct the pipeline and drop the file again; where the cause lay elsewhere, retry the run.',
   },
   MISCUT: {
     costsAttempt: false,
@@ -124,7 +127,7 @@ export const failureRules = {
     beyond: 'bisect',
     breaks: true,
     words: 'it ended without a word that we know',
-    remedy: 'Read the logs of the attempt.',
+    remedy: 'Read the logs of the attempt, then retry the run.',
   },
 } as const satisfies Record<string, FailureRule>
 

@@ -8,6 +8,11 @@ import { addFaults, workFaults, workSchema } from './pipeline/work.ts'
 import { Occasion } from './vocabulary.ts'
 
 const GiB = 1024 ** 3
+/** Of one job, whoever asks. */
+export const jobBounds = {
+  memoryMiB: { min: 512, max: 768 * 1024 },
+  timeoutMinutes: { min: 1, max: 7 * 24 * 60 },
+} as const
 
 const settings = z.strictObject({
   name: z
@@ -29,22 +34,10 @@ const settings = z.strictObject({
   job: z
     .strictObject({
       vcpus: z.int().min(1).max(192).default(1),
-      memoryMiB: z
-        .int()
-        .min(512)
-        .max(768 * 1024)
-        .default(2048),
+      memoryMiB: z.int().min(jobBounds.memoryMiB.min).max(jobBounds.memoryMiB.max).default(2048),
       /** How far it is raised where partitions run out of memory that cannot be cut any smaller; default: four times. */
-      memoryMiBMax: z
-        .int()
-        .min(512)
-        .max(768 * 1024)
-        .optional(),
-      timeoutMinutes: z
-        .int()
-        .min(1)
-        .max(7 * 24 * 60)
-        .default(60),
+      memoryMiBMax: z.int().min(jobBounds.memoryMiB.min).max(jobBounds.memoryMiB.max).optional(),
+      timeoutMinutes: z.int().min(jobBounds.timeoutMinutes.min).max(jobBounds.timeoutMinutes.max).default(60),
     })
     .prefault({}),
   retry: z

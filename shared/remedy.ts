@@ -5,11 +5,11 @@ import { type FailureCode, failureRules } from './failure.ts'
 const settings: readonly (readonly [string, string])[] = [
   [
     'MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE',
-    'The compute environment may not grow so far: raise maxvCpus of the deployment above job.vcpus.',
+    'The compute environment may not grow so far: raise maxvCpus of the deployment above job.vcpus, then retry the run.',
   ],
   [
     'MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT',
-    'No instance type of the compute environment is large enough: lower job.vcpus or job.memoryMiB, or allow larger instance types.',
+    'No instance type of the compute environment is large enough: allow larger ones and retry the run, or lower job.vcpus or job.memoryMiB and drop the file again.',
   ],
   [
     'MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS',
@@ -21,7 +21,7 @@ const settings: readonly (readonly [string, string])[] = [
   ],
   [
     'CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY',
-    'AWS has no such Spot capacity now: allow more instance types or Availability Zones, retry later, or lower retry.reclaimsOnSpot.',
+    'AWS has no such capacity now: retry the run later or with `--on-demand`, or allow more instance types or Availability Zones.',
   ],
   [
     'ACTION_REQUIRED',
@@ -29,7 +29,7 @@ const settings: readonly (readonly [string, string])[] = [
   ],
   [
     'Container Overrides length',
-    'Environment and command of the job are over 8192 bytes: shorten job.environment or work.command.',
+    'What Millrace tells its jobs is over 8192 characters, which no setting makes it: please report it.',
   ],
 ]
 

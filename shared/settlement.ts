@@ -35,7 +35,7 @@ export function settleRound(given: RoundFacts): Verdict {
   if (refused) return { kind: 'refuse', failure: refused }
   const { stopping } = facts.run
   if (stopping) return { kind: stopping.code === 'CANCELLED' ? 'cancel' : 'giveUp', failure: stopping }
-  const steps = failed.map(task => climb(task, facts))
+  const steps = climbAll(failed, facts)
   const hopeless = steps.find(({ step }) => step.kind === 'hopeless')
   if (hopeless) return { kind: 'giveUp', failure: giveUpWords(hopeless.record, failed.length) }
   const missing = withoutRecord(facts, stage, tasks)
@@ -45,10 +45,15 @@ export function settleRound(given: RoundFacts): Verdict {
   return stage === Stage.merge ? publish(facts, tasks) : prove(facts)
 }
 
-function climb(record: PartitionRecord, facts: Settling): Stepped {
+function climbAll(failed: readonly PartitionRecord[], facts: Settling): Stepped[] {
   const { run, document, plan, begun } = facts
-  const ladder: LadderFacts = { run, document, plan, begun: begun !== undefined }
-  return stepped(record, toldLast(facts, record.partition), ladder)
+  let growing = 0
+  return failed.map(record => {
+    const ladder: LadderFacts = { run, document, plan, growing, begun: begun !== undefined }
+    const step = stepped(record, toldLast(facts, record.partition), ladder)
+    growing += step.resplit?.shares ?? 0
+    return step
+  })
 }
 
 /** An interrupted settle may have left pages that name other tasks than those its round was then opened for. */
@@ -104,9 +109,11 @@ interface Outstanding {
 function again(facts: Settling, open: Outstanding): Verdict {
   const { steps = [], miscut = [], missing = [], rests = [] } = open
   const { document, resplits = [], begun = [], planned } = facts
-  if (facts.run.round >= roundsMax)
+  if (facts.run.round - (facts.run.forgivenRound ?? 0) >= roundsMax)
     return exhausted(steps.length + miscut.length + missing.length + rests.length)
-  const made = numbered([...steps.flatMap(({ resplit }) => resplit ?? []), ...rests], facts.plan.count)
+  const wanted = [...steps.flatMap(({ resplit }) => resplit ?? []), ...rests]
+  // What is decided for the next round stays: who left off since is heard at its end.
+  const made = facts.begun === undefined ? numbered(wanted, facts.plan.count) : []
   const plan = new PartitionPlan(document, [...resplits, ...begun, ...made], planned)
   const added = Array.from({ length: plan.count - facts.plan.count }, (_, at) => facts.plan.count + at)
   const repeated = steps.flatMap(({ step }) => ('assignment' in step ? step.assignment : []))
@@ -172,6 +179,6 @@ function beyondTolerance({ document, partitions }: RoundFacts): Refusal | undefi
   return {
     code: 'BAD_INPUT',
     words: `${rejected} records were rejected, ${tolerated} are tolerated`,
-    remedy: `Read them with \`millrace show ${document.runId}\`, correct the file and drop it again, or raise tolerate.rejectedRecords.`,
+    remedy: `Read them with \`millrace reject list ${document.runId}\`, correct the file, or raise tolerate.rejectedRecords, and drop it again.`,
   }
 }

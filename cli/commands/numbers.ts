@@ -12,3 +12,12 @@ export function positive(text: string): number {
   if (number > 0) return number
   throw new InvalidArgumentError('It must be 1 or more.')
 }
+
+/** Both bounds included. */
+export function between({ min, max }: { min: number; max: number }): (text: string) => number {
+  return text => {
+    const number = whole(text)
+    if (number >= min && number <= max) return number
+    throw new InvalidArgumentError(`It must be ${min} to ${max}.`)
+  }
+}

@@ -1,10 +1,14 @@
 /** The commands about runs there are. */
 import type { Command } from 'commander'
+import { jobBounds } from '../../shared/pipeline.ts'
+import type { Lane } from '../../shared/records.ts'
 import { showLogs } from '../logs.ts'
 import { globalOptions } from '../options.ts'
 import { cancel, listRuns, retry, showRun } from '../runs.ts'
 import type { Done } from './done.ts'
-import { positive, whole } from './numbers.ts'
+import { between, positive, whole } from './numbers.ts'
+
+type Retry = Pick<Lane, 'onDemand' | 'timeoutMinutes'> & { wait: boolean; memoryMib?: number }
 
 export function addRuns(program: Command, done: Done): void {
   program
@@ -25,11 +29,20 @@ export function addRuns(program: Command, done: Done): void {
     })
   program
     .command('retry')
-    .description('open a new round of a FAILED run with only the partitions that have not SUCCEEDED')
+    .description('open a new round of a FAILED or CANCELLED run with only what has not SUCCEEDED')
     .argument('<run>')
     .option('--wait', 'follow the run to its end; exit 0 only if it SUCCEEDED', false)
-    .action(async (run: string, own: { wait: boolean }, command: Command) => {
-      done(await retry(run, { ...own, ...globalOptions(command) }))
+    .option('--memory-mib <n>', "memory of each job, instead of the pipeline's", between(jobBounds.memoryMiB))
+    .option(
+      '--timeout-minutes <n>',
+      "time of each attempt, instead of the pipeline's",
+      between(jobBounds.timeoutMinutes),
+    )
+    .option('--on-demand', 'not on Spot')
+    .addHelpText('after', retryHelp)
+    .action(async (run: string, { wait, memoryMib, ...own }: Retry, command: Command) => {
+      const lane = { ...own, ...(memoryMib === undefined ? {} : { memoryMiB: memoryMib }) }
+      done(await retry(run, lane, { wait, ...globalOptions(command) }))
     })
   program
     .command('cancel')
@@ -63,6 +76,17 @@ export function addRuns(program: Command, done: Done): void {
       done(await showLogs(run, partition, globalOptions(command)))
     })
 }
+
+const retryHelp = `
+What has SUCCEEDED stays as it is. The rest is worked with the pipeline as it was when the run began, for all of a run
+is worked alike: after a correction of the pipeline, drop the file again. What its jobs may take can be changed here.
+
+Examples:
+  $ npx millrace retry 0123456789abcdef01234567 --wait
+  $ npx millrace retry 0123456789abcdef01234567 --memory-mib 16384     after OUT_OF_MEMORY
+  $ npx millrace retry 0123456789abcdef01234567 --timeout-minutes 240  after TIMED_OUT
+  $ npx millrace retry 0123456789abcdef01234567 --on-demand            where Spot has no capacity
+`
 
 const cancelHelp = `
 Only a run that is PLANNED, RUNNING or WAITING can be cancelled. What its partitions have finished stays where it is:

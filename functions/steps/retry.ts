@@ -4,7 +4,7 @@ import { type Assignment, stageBase } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { can } from '../../shared/lifecycle.ts'
 import { PartitionPlan } from '../../shared/partition-plan.ts'
-import { type RunRecord, runIndexes } from '../../shared/records.ts'
+import { type Lane, type RunRecord, runIndexes } from '../../shared/records.ts'
 import { plannedTask, stageOf, taskCount } from '../../shared/stages.ts'
 import { PartitionState, Stage } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
@@ -13,8 +13,11 @@ import { assignmentsOf, partitionsOf, plannedOf } from './gather.ts'
 import { resplitsOf } from './resplits.ts'
 import { loadRound, loadRun, moveRun, openRound, publishRoundDue } from './rounds.ts'
 
-/** @returns the run, waiting for its new round. Errors: NOT_FOUND, NOT_ALLOWED with the reason. */
-export async function retryRun(world: World, runId: string): Promise<RunRecord> {
+/**
+ * @param lane what the pipeline, as it is frozen in the run, does not give them
+ * @returns the run, waiting for its new round. Errors: NOT_FOUND, NOT_ALLOWED with the reason.
+ */
+export async function retryRun(world: World, runId: string, lane: Lane = {}): Promise<RunRecord> {
   const run = await loadRun(world, runId)
   if (!run)
     throw new MillraceError('NOT_FOUND', `No run ${runId}`, { remedy: 'List them with `millrace runs`.' })
@@ -22,7 +25,7 @@ export async function retryRun(world: World, runId: string): Promise<RunRecord> 
   if (allowed !== true) throw new MillraceError('NOT_ALLOWED', allowed)
   const round = run.round + 1
   const now = world.clock.now()
-  const { pages, chunks } = plannedRound(round, await outstanding(world, run))
+  const { pages, chunks } = plannedRound(round, inLane(await outstanding(world, run), lane))
   const stage = stageOf(await openRound(world, runId, pages, round, now, stageOf(run), chunks))
   const set = { round, stage, forgivenRound: run.round, ...openAgain(run) }
   const moved = await moveRun(world, run, 'retried', set)
@@ -50,6 +53,10 @@ async function outstanding(world: World, run: RunRecord): Promise<Assignment[]> 
       task =>
         afresh(last.get(task)) ?? (stage === Stage.work ? plan.first(task) : plannedTask(document, task)),
     )
+}
+
+function inLane(assignments: Assignment[], lane: Lane): Assignment[] {
+  return Object.keys(lane).length === 0 ? assignments : assignments.map(told => ({ ...told, lane }))
 }
 
 /** As before any failure: with what the pipeline asks for. */

@@ -3,6 +3,7 @@ import { failureRules } from '../failure.ts'
 import { can } from '../lifecycle.ts'
 import type { ChatMessage } from '../ports.ts'
 import type { RunRecord } from '../records.ts'
+import { remedyOf } from '../remedy.ts'
 import { taskName } from '../stages.ts'
 import type { Json } from '../table.ts'
 import { Occasion, PartitionState } from '../vocabulary.ts'
@@ -130,11 +131,11 @@ function failureText(
   { code: failureCode, count, example }: FailureGroup,
   stage?: string,
 ): string {
-  const { words, remedy } = failureRules[failureCode]
+  const remedy = remedyOf(failureCode, example.reason)
   return [
-    `*${failureCode}* in ${amount(count)} ${count === 1 ? 'partition' : 'partitions'}: ${words}`,
+    `*${failureCode}* in ${amount(count)} ${count === 1 ? 'partition' : 'partitions'}: ${failureRules[failureCode].words}`,
     quoted(shortened(example.reason, reasonCharactersMax)),
-    `*What to do* ${mrkdwn(remedy)}`,
+    ...(remedy === run.failure?.remedy ? [] : [`*What to do* ${mrkdwn(remedy)}`]),
     `*Logs of ${taskName(example.partition)}* ${code(command(stage, 'logs', run.runId, String(example.partition)))}`,
   ].join('\n')
 }

@@ -1,10 +1,12 @@
 /** The failure ladder as a run climbs it: cut smaller, given more, moved elsewhere, and always ended. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { retryRun } from '../../functions/steps/retry.ts'
 import { recordKeys } from '../../shared/records.ts'
 import { RunState } from '../../shared/vocabulary.ts'
 import type { Misfortune } from '../../sim/fates.ts'
 import { MemoryHouse } from '../../sim/memory-house.ts'
+import { person } from '../../sim/port-calls.ts'
 import { assertWell, codesOf, partitionOf, runOf, workedIn } from './endings.ts'
 import { linesOf, linesPipeline, play } from './settings.ts'
 
@@ -41,6 +43,24 @@ describe('a partition that ran out of', () => {
     const asked = house.ports.jobs.submitted().map(({ request }) => request.memoryMiB)
     assert.equal(Math.max(...asked), 8192)
     assert.ok(run.partitions <= 4 * 4 + 1000, 'it does not multiply without end')
+    await assertWell(house)
+  })
+
+  test('memory for good is worked when a person retries it with more, or elsewhere, and no other is', async () => {
+    const job = { memoryMiB: 1024, memoryMiBMax: 1024 }
+    const pipelines = [linesPipeline({ job })]
+    const misfortunes = Array.from({ length: 40 }, (_, partition) =>
+      [1, 2, 3].map(round => killed(partition === 0 ? 2 : partition + 3, outOfMemory, round)),
+    )
+    const { house, runId, run } = await play(misfortunes.flat(), { pipelines })
+    assert.deepEqual([run.state, run.round], [RunState.FAILED, 3])
+    const lane = { onDemand: true, memoryMiB: 4096, timeoutMinutes: 90 } as const
+    await retryRun(house.worldOf(person), runId, lane)
+    await house.untilEnded()
+    assert.equal((await runOf(house, runId)).state, RunState.SUCCEEDED)
+    const { queue, memoryMiB, timeoutSeconds } = house.ports.jobs.submitted().at(-1)?.request ?? {}
+    assert.deepEqual([queue, memoryMiB, timeoutSeconds], ['on-demand', 4096, 90 * 60])
+    assert.ok(!workedIn(house, 4).some(partition => [0, 1, 3].includes(partition)))
     await assertWell(house)
   })
 })

@@ -19,7 +19,21 @@ const ends: [AttemptEnd, FailureCode][] = [
   [{ statusReason: 'Job attempt duration exceeded timeout', exitCode: 137 }, 'TIMED_OUT'],
   [{ statusReason: 'Canceled by JobStateTimeLimit action due to reason: CAPACITY:X' }, 'UNSCHEDULABLE'],
   [{ statusReason: 'MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT' }, 'UNSCHEDULABLE'],
+  [{ statusReason: 'CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - too few' }, 'UNSCHEDULABLE'],
+  [{ statusReason: 'ACTION_REQUIRED - CE(s) associated with the job queue are invalid.' }, 'UNSCHEDULABLE'],
+  [{ statusReason: 'UNDETERMINED - Batch job is blocked, root cause is undetermined.' }, 'UNSCHEDULABLE'],
   [{ statusReason: 'Container Overrides length must be at most 8192' }, 'UNSCHEDULABLE'],
+  ...[
+    'CannotPullImageManifestError',
+    'CannotPullECRContainerError',
+    'CannotPullContainerAuthError',
+    'CannotCreateContainerError',
+    'CannotStartContainerError',
+  ].map((name): [AttemptEnd, FailureCode] => [
+    { statusReason: 'Task failed to start', reason: `${name}: no` },
+    'INFRASTRUCTURE',
+  ]),
+  [{ statusReason: 'Task failed to start' }, 'INFRASTRUCTURE'],
   [
     { statusReason: 'Task failed to start', reason: 'CannotPullContainerError: no such image' },
     'INFRASTRUCTURE',
@@ -39,6 +53,9 @@ const ends: [AttemptEnd, FailureCode][] = [
   [{ statusReason: 'Terminated by Millrace: cancelled' }, 'CANCELLED'],
   [{ statusReason: 'Terminated by Millrace: another job has its work' }, 'SUPERSEDED'],
   [{ statusReason: 'JobQueue deleted' }, 'CANCELLED'],
+  [{ statusReason: 'Dependent Job failed' }, 'CANCELLED'],
+  [{ statusReason: 'words that AWS adds tomorrow' }, 'UNKNOWN'],
+  [{ statusReason: 'words that AWS adds tomorrow', reason: 'NewError: x', exitCode: 75 }, 'TEMPORARY'],
   [{}, 'UNKNOWN'],
 ]
 
@@ -54,6 +71,21 @@ describe('how an attempt ended', () => {
     )
   })
 
+  test('is told by reasons first: exit code 143 alone is no proof of a reclaim', () => {
+    assert.equal(
+      classify({ statusReason: 'Essential container in task exited', exitCode: 143 }),
+      'APPLICATION',
+    )
+  })
+
+  test('is told by reasons first: whatever the exit code, the host that went decides', () => {
+    for (const exitCode of [0, 1, 65, 75, 137, 143])
+      assert.equal(
+        classify({ statusReason: 'Host EC2 (instance i-0abc) terminated.', exitCode }),
+        'SPOT_RECLAIMED',
+      )
+  })
+
   test('is not told by a reason in the wrong place', () => {
     assert.equal(classify({ reason: 'Host EC2 is a nice host', exitCode: 1 }), 'APPLICATION')
   })
@@ -64,6 +96,7 @@ describe('every failure code', () => {
     test(`has words and a remedy that read as sentences: ${code}`, () => {
       assert.match(failureRules[code].words, /^[a-zA-Z].*[^.]$/)
       assert.match(failureRules[code].remedy, /\.$/)
+      assert.ok(failureRules[code].remedy.length <= 250, 'Slack would cut it')
     })
   }
 

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { isoTime } from '../../shared/clock.ts'
 import { failureCodes, fingerprint } from '../../shared/failure.ts'
 import type { PartitionRecord, RunRecord } from '../../shared/records.ts'
+import { remedyOf } from '../../shared/remedy.ts'
 import { failureGroups } from '../../shared/slack/failure-groups.ts'
 import { type RunDetails, runMessage } from '../../shared/slack/message.ts'
 import { Occasion, PartitionState, RunState } from '../../shared/vocabulary.ts'
@@ -73,7 +74,7 @@ describe('The message of a run', () => {
       '397 of 400 succeeded, 3 failed, in 3 rounds',
       '*OUT_OF_MEMORY* in 2 partitions: the container ran out of memory',
       'OutOfMemoryError: Container killed',
-      'Raise job.memoryMiB or lower split.partitionBytes',
+      'Retry it with `--memory-mib`',
       '*APPLICATION* in 1 partition:',
       `npx millrace logs ${runId} 17`,
       `npx millrace retry ${runId}`,
@@ -82,6 +83,23 @@ describe('The message of a run', () => {
     ]) {
       assert.ok(said.includes(wanted), wanted)
     }
+  })
+
+  it('that Batch had no place for names the very setting, and says nothing twice', () => {
+    const reason = 'MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE'
+    const failures = [
+      { code: 'UNSCHEDULABLE' as const, fingerprint: 'x', count: 1, example: { partition: 0, reason } },
+    ]
+    const times = (failure?: RunRecord['failure']): number | undefined => {
+      const told = { ...run, ...(failure ? { failure } : {}) }
+      return words(runMessage(told, Occasion.FAILED, { ...details, failures }, now)).match(/raise maxvCpus/g)
+        ?.length
+    }
+    assert.equal(times(), 1)
+    assert.equal(
+      times({ code: 'UNSCHEDULABLE', words: 'no place', remedy: remedyOf('UNSCHEDULABLE', reason) }),
+      1,
+    )
   })
 
   it('names the stage in every command, but for the local one', () => {
