@@ -18,7 +18,7 @@ export async function endOf(house: MemoryHouse, story: Story, troubles: Troubles
   const broken = [...house.ports.invariants.broken]
   const { failures } = house
   for (const { step, error } of failures) broken.push(`Every run ends: ${step} met ${wordsOf(error)}`)
-  broken.push(...(await saidTooOften(house, troubles)))
+  broken.push(...(await saidTooOften(house, story, troubles)))
   for (const run of await runsOf(house)) {
     const name = `run ${run.runId}`
     if (isOpen(run.state)) broken.push(`Every run ends: ${name} is ${run.state}`)
@@ -48,8 +48,9 @@ function mayFail({ acts, faults }: Story): boolean {
 }
 
 /** Slack takes no token for "the same again": who dies over it, or outstays its lease, may leave words said twice. */
-function saidTooOften({ ports }: MemoryHouse, troubles: Troubles): string[] {
-  const slow = troubles.of('pause').filter(({ ms }) => ms >= tellLeaseMs / 2).length
+function saidTooOften({ ports }: MemoryHouse, { acts }: Story, troubles: Troubles): string[] {
+  const pauses = troubles.of('pause').filter(({ ms }) => ms >= tellLeaseMs / 2).length
+  const slow = pauses + acts.filter(({ kind }) => kind === 'a day passes').length
   const wordsMax = 1 + (troubles.struck.get('notify') ?? 0) + slow
   return [...ports.invariants.said]
     .filter(([words, times]) => times > wordsMax + (ports.invariants.retried.get(words.slice(0, 24)) ?? 0))
