@@ -24,7 +24,7 @@ it('runs under kill -9 of everything end, each with what was dropped and nothing
     msMax: 6000,
     atOnce: 4,
     cores: 2,
-    hits: ['kill', 'reclaim', 'die', 'stack'],
+    hits: ['kill', 'reclaim', 'double', 'die', 'stack'],
     share: 0.5,
     noticeMsMax: 0,
     stackEveryMs: 3000,
@@ -33,5 +33,5 @@ it('runs under kill -9 of everything end, each with what was dropped and nothing
   })
   assert.deepEqual(faults, [])
   assert.equal(runs, 4)
-  assert.ok(done.kill + done.reclaim + done.stack > 0, JSON.stringify(done))
+  assert.ok(done.kill + done.reclaim + done.double + done.stack > 0, JSON.stringify(done))
 })

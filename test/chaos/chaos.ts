@@ -239,7 +239,7 @@ async function checked(
   tell(`checking ${runs.size} runs`)
   for (const { run, of, rows } of runs.values()) {
     const where = `case ${of.number} (${of.kind}), run ${run.runId}`
-    const found = await checkRun(town, run, rows, of.ordered)
+    const found = await checkRun(town, run, rows, of.ordered).catch((error: unknown) => [String(error)])
     faults.push(...found.map(fault => `${where}: ${fault}`))
   }
   const published = [...runs.values()].filter(({ run }) => run.state === RunState.SUCCEEDED)

@@ -16,7 +16,7 @@ const help = `npm run chaos -- [options]
   --size <n>       so many times as large are files and partitions, of some 150 KB else (1)
   --slow <bytes>   per second of each read of each worker (as fast as it goes)
   --notice <s>     of a reclaim with notice, at most (3)
-  --share <0..1>   of the attempts that are hit by kill, reclaim or notice (0.3)
+  --share <0..1>   of the attempts that are hit by kill, reclaim, notice or double (0.3)
   --hits <list>    of ${hits.join(',')}, and function (all)
   --stack-every <s> mean seconds between two kills of the stack (12)
   --keep           keep the folder; it is always kept where something is wrong

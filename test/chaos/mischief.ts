@@ -1,15 +1,16 @@
 /** What is done to a town, drawn from a seed: attempts are hit by number, the stack and the functions by chance. */
 import { systemClock } from '../../shared/clock.ts'
 import { seededRandom } from '../../shared/memory/clock.ts'
+import { doubled } from './double.ts'
 import type { Town } from './town.ts'
 
-export const hits = ['kill', 'reclaim', 'notice', 'die', 'stack'] as const
+export const hits = ['kill', 'reclaim', 'notice', 'double', 'die', 'stack'] as const
 export type Hit = (typeof hits)[number]
 
 export interface MischiefOptions {
   seed: number
   hits: readonly Hit[]
-  /** Of the attempts, by `kill`, `reclaim` and `notice` together. */
+  /** Of the attempts, by `kill`, `reclaim`, `notice` and `double` together. */
   share: number
   /** Two minutes in AWS; here a worker is done with its partition long before. */
   noticeMsMax: number
@@ -27,6 +28,8 @@ const lookEveryMs = 40
 const lifeMsFirst = 700
 /** Of so many attempts, the newest counting most, the mean is kept. */
 const lifeMemory = 20
+/** At most: long enough for another to have done the same work. */
+const frozenMsMax = 1500
 const awayMsMax = 1500
 const deathsWaitingMax = 2
 const deathChancePerLook = 0.02
@@ -47,7 +50,7 @@ const deadly = [
 
 export function startMischief(town: Town, options: MischiefOptions): Mischief {
   const ended = new AbortController()
-  const done: Record<Hit, number> = { kill: 0, reclaim: 0, notice: 0, die: 0, stack: 0 }
+  const done: Record<Hit, number> = { kill: 0, reclaim: 0, notice: 0, double: 0, die: 0, stack: 0 }
   const loop = async (): Promise<void> => {
     const acts = [
       hitAttempts(town, options, done),
@@ -75,7 +78,7 @@ type Act = () => Promise<void>
 type Done = Record<Hit, number>
 
 interface Plan {
-  hit: 'kill' | 'reclaim' | 'notice' | undefined
+  hit: 'kill' | 'reclaim' | 'notice' | 'double' | undefined
   /** When in its life, 1 being the end of a usual one. */
   when: number
   startedAt: number
@@ -83,7 +86,7 @@ interface Plan {
 
 /** Each attempt draws whether and when it is hit when it is first seen. */
 function hitAttempts(town: Town, options: MischiefOptions, done: Done): Act {
-  const choices = (['kill', 'reclaim', 'notice'] as const).filter(hit => options.hits.includes(hit))
+  const choices = (['kill', 'reclaim', 'notice', 'double'] as const).filter(hit => options.hits.includes(hit))
   const random = seededRandom(options.seed)
   const plans = new Map<string, Plan>()
   let lifeMs = lifeMsFirst
@@ -109,9 +112,26 @@ function hitAttempts(town: Town, options: MischiefOptions, done: Done): Act {
       if (hit === undefined || systemClock.now() < startedAt + plan.when * lifeMs) continue
       plan.hit = undefined
       const noticeMs = hit === 'notice' ? Math.ceil((0.5 + random() / 2) * options.noticeMsMax) : 0
-      if (hit === 'kill' ? killed(pid) : await reclaimed(town, jobId, noticeMs)) done[hit]++
+      if (await hitWith(hit, town, { jobId, pid, noticeMs, frozenMs: random() * frozenMsMax })) done[hit]++
     }
   }
+}
+
+interface Hitting {
+  jobId: string
+  pid: number
+  noticeMs: number
+  frozenMs: number
+}
+
+async function hitWith(
+  hit: NonNullable<Plan['hit']>,
+  town: Town,
+  { jobId, pid, noticeMs, frozenMs }: Hitting,
+): Promise<boolean> {
+  if (hit === 'kill') return killed(pid)
+  if (hit === 'double') return doubled(pid, town.dataDir, frozenMs)
+  return reclaimed(town, jobId, noticeMs)
 }
 
 function killed(pid: number): boolean {

@@ -6,7 +6,7 @@ import { type Certificate, officialOutputs } from '../../shared/certificate.ts'
 import { systemClock } from '../../shared/clock.ts'
 import type { RunRecord } from '../../shared/records.ts'
 import { RunState } from '../../shared/vocabulary.ts'
-import { publishedRows } from '../story/published.ts'
+import { certificateAt, publishedRows } from '../story/published.ts'
 import type { Row } from './cases.ts'
 import { livingWorkers, type Town } from './town.ts'
 
@@ -29,8 +29,20 @@ export async function checkRun(
   const found = (await publishedRows({ dataDir, certificate: run.certificate }, 'id, text')) as Row[]
   return [
     ...faults.slice(0, differencesShownMax).map(({ code, where, words }) => `${code}: ${where}: ${words}`),
+    ...foreignOutputs(certificateAt({ dataDir, certificate: run.certificate })),
     ...differences(found, expected, ordered),
   ]
+}
+
+/** The name of an output tells whose it is; none may be of another attempt than the one that counts. */
+function foreignOutputs({ partitions }: Certificate): string[] {
+  return partitions.flatMap(({ partition, attempt, outputs }) =>
+    outputs
+      .filter(({ key }) => !new RegExp(`-${attempt}(-\\d+)?[.][a-z.]+$`).test(key))
+      .map(
+        ({ key }) => `attempt ${attempt} counts for partition ${partition}, but not for its output ${key}`,
+      ),
+  )
 }
 
 function differences(found: readonly Row[], expected: readonly Row[], ordered: boolean): string[] {
