@@ -100,13 +100,12 @@ async function again(world: World, facts: RoundFacts, verdict: Verdict & { kind:
   const { run } = facts
   const { resplits, partitions } = verdict
   const round = run.round + 1
-  if (resplits.length > 0 && !(await freezeResplits(world, run.runId, round, resplits))) {
-    return settleBegun(world, facts)
-  }
+  // Also that there are none: whoever settles this round with other facts must not give anything away.
+  if (!(await freezeResplits(world, run.runId, round, resplits))) return settleBegun(world, facts)
   const dueAt = world.clock.now() + verdict.delayMs
   const { pages, chunks } = plannedRound(round, verdict.assignments)
   const opened = await openRound(world, run.runId, pages, round, dueAt, stageOf(run), chunks)
-  await markMiscut(world, run, verdict.miscut)
+  await markMiscut(world, facts, verdict.miscut)
   const grown = resplits.length > 0 ? { partitions, resplits: [...(run.resplits ?? []), round] } : {}
   await goOn(world, run, opened, grown)
 }

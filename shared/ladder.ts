@@ -22,6 +22,8 @@ export interface LadderFacts {
   run: RunRecord
   document: RunDocument
   plan: PartitionPlan
+  /** New partitions that others of this round are cut into. */
+  growing?: number
   /** Resplits of this very round are decided already: none is added. */
   begun: boolean
 }
@@ -68,16 +70,20 @@ function bisect(last: Assignment, { run }: LadderFacts): Step {
 }
 
 function enlarge(what: 'memory' | 'time', last: Assignment, facts: LadderFacts): Step {
-  if (isCuttable(last, facts)) return { kind: 'quarter', assignment: last }
+  if (isCuttable(last, facts)) return { kind: facts.begun ? 'repeat' : 'quarter', assignment: last }
   const lane = what === 'memory' ? withMemory(last.lane, facts) : withTime(last.lane, facts)
   return lane ? { kind: 'repeat', assignment: { ...last, lane } } : { kind: 'hopeless' }
 }
 
 function isCuttable(told: Assignment, facts: LadderFacts): boolean {
   const { partition, end } = told
-  const { run, document, plan, begun } = facts
-  if (begun || stageOf(run) !== Stage.work || document.layout.space === 'whole') return false
-  return end - firstByte(told) >= quarters && plan.depth(partition) < depthMax && mayGrow(document, plan, quarters - 1)
+  const { run, document, plan, growing = 0 } = facts
+  if (stageOf(run) !== Stage.work || document.layout.space === 'whole') return false
+  return (
+    end - firstByte(told) >= quarters &&
+    plan.depth(partition) < depthMax &&
+    mayGrow(document, plan, growing + quarters - 1)
+  )
 }
 
 /** Where its first record may begin at the earliest. */

@@ -70,6 +70,8 @@ export class PartitionPlan {
   #apply(resplit: Resplit): void {
     const { partition, at, end, first, shares, depth, objectStart, hint } = resplit
     this.#cut.set(partition, { ...this.planned(partition), end: at })
+    const told = this.#first.get(partition)
+    if (told) this.#first.set(partition, { ...told, end: at })
     this.#depths.set(partition, depth)
     for (let share = 0; share < shares; share++) {
       const start = at + Math.floor(((end - at) * share) / shares)

@@ -120,8 +120,16 @@ export async function chunkedAssignments(
   return found
 }
 
-/** Takes back the success of partitions whose start their neighbours disproved; only ever by what tiles. */
-export async function markMiscut(world: World, run: RunRecord, found: readonly Miscut[]): Promise<void> {
+/**
+ * Takes back the success of partitions whose start their neighbours disproved; only ever by what tiles, and only of
+ * the attempt that was looked at: by now another may have done it right.
+ */
+export async function markMiscut(
+  world: World,
+  { run, partitions }: Pick<RoundFacts, 'run' | 'partitions'>,
+  found: readonly Miscut[],
+): Promise<void> {
+  const fences = new Map(partitions.map(({ partition, fence }) => [partition, fence]))
   for (const { assignment, words } of found) {
     const failure = {
       round: run.round,
@@ -137,6 +145,8 @@ export async function markMiscut(world: World, run: RunRecord, found: readonly M
       append: { failures: [failure] },
     }
     const key = recordKeys.partition(run.runId, assignment.partition)
-    await world.records.update(key, change, allows(partitionTable, 'miscut'))
+    const fence = { is: fences.get(assignment.partition) ?? 0 }
+    const guard = allows(partitionTable, 'miscut').map(clause => ({ ...clause, fence }))
+    await world.records.update(key, change, guard)
   }
 }

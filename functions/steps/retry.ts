@@ -1,6 +1,6 @@
 /** A person asks for another try of a run that ended: only what has not SUCCEEDED is worked again. */
 import { plannedRound } from '../../shared/chunks.ts'
-import { type Assignment, stageBase } from '../../shared/documents.ts'
+import { type Assignment, type RunDocument, stageBase } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { can } from '../../shared/lifecycle.ts'
 import { PartitionPlan } from '../../shared/partition-plan.ts'
@@ -10,7 +10,7 @@ import { PartitionState, Stage } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 import { runDocument } from './documents.ts'
 import { assignmentsOf, partitionsOf, plannedOf } from './gather.ts'
-import { resplitsOf } from './resplits.ts'
+import { begunResplits, freezeResplits, resplitsOf } from './resplits.ts'
 import { loadRound, loadRun, moveRun, openRound, publishRoundDue } from './rounds.ts'
 
 /**
@@ -25,9 +25,10 @@ export async function retryRun(world: World, runId: string, lane: Lane = {}): Pr
   if (allowed !== true) throw new MillraceError('NOT_ALLOWED', allowed)
   const round = run.round + 1
   const now = world.clock.now()
-  const { pages, chunks } = plannedRound(round, inLane(await outstanding(world, run), lane))
+  const { assignments, grown } = await outstanding(world, run)
+  const { pages, chunks } = plannedRound(round, inLane(assignments, lane))
   const stage = stageOf(await openRound(world, runId, pages, round, now, stageOf(run), chunks))
-  const set = { round, stage, forgivenRound: run.round, ...openAgain(run) }
+  const set = { round, stage, forgivenRound: run.round, ...grown, ...openAgain(run) }
   const moved = await moveRun(world, run, 'retried', set)
   if (!moved)
     throw new MillraceError('NOT_ALLOWED', 'Somebody else has just moved the run; look at it again.')
@@ -35,10 +36,16 @@ export async function retryRun(world: World, runId: string, lane: Lane = {}): Pr
   return moved
 }
 
-async function outstanding(world: World, run: RunRecord): Promise<Assignment[]> {
-  const stage = stageOf(run)
-  const document = await runDocument(world, run)
-  const { planned } = await plannedOf(world, run, document)
+interface Outstanding {
+  assignments: Assignment[]
+  grown: Partial<Pick<RunRecord, 'partitions' | 'resplits'>>
+}
+
+async function outstanding(world: World, before: RunRecord): Promise<Outstanding> {
+  const stage = stageOf(before)
+  const document = await runDocument(world, before)
+  const { plan, grown } = await planAnew(world, before, document)
+  const run = { ...before, ...grown }
   const done = new Set(
     (await partitionsOf(world, run, stage))
       .filter(({ state }) => state === PartitionState.SUCCEEDED)
@@ -46,13 +53,27 @@ async function outstanding(world: World, run: RunRecord): Promise<Assignment[]> 
   )
   const record = await loadRound(world, run.runId, run.round)
   const last = record ? await assignmentsOf(world, record) : new Map<number, Assignment>()
-  const plan = new PartitionPlan(document, await resplitsOf(world, run), planned)
-  return Array.from({ length: taskCount(run, stage) }, (_, at) => stageBase[stage] + at)
-    .filter(task => !done.has(task))
-    .map(
-      task =>
-        afresh(last.get(task)) ?? (stage === Stage.work ? plan.first(task) : plannedTask(document, task)),
-    )
+  const tell = (task: number): Assignment => {
+    if (stage !== Stage.work) return afresh(last.get(task)) ?? plannedTask(document, task)
+    return { ...(afresh(last.get(task)) ?? plan.first(task)), end: plan.planned(task).end }
+  }
+  const tasks = Array.from({ length: taskCount(run, stage) }, (_, at) => stageBase[stage] + at)
+  return { assignments: tasks.filter(task => !done.has(task)).map(tell), grown }
+}
+
+/** With what an interrupted settle had given away for the very round that is opened now. */
+async function planAnew(
+  world: World,
+  run: RunRecord,
+  document: RunDocument,
+): Promise<{ plan: PartitionPlan } & Pick<Outstanding, 'grown'>> {
+  const { runId, round, resplits = [] } = run
+  await freezeResplits(world, runId, round + 1, [])
+  const { begun = [] } = await begunResplits(world, runId, round + 1)
+  const { planned } = await plannedOf(world, run, document)
+  const plan = new PartitionPlan(document, [...(await resplitsOf(world, run)), ...begun], planned)
+  const grown = { partitions: plan.count, resplits: [...resplits, round + 1] }
+  return { plan, grown: begun.length > 0 ? grown : {} }
 }
 
 function inLane(assignments: Assignment[], lane: Lane): Assignment[] {

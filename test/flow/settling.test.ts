@@ -1,13 +1,24 @@
 /** Several settles of one round, a person between them, and what a settle that died has left: one decision stands. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { settle } from '../../functions/settle.ts'
+import { freezeResplits } from '../../functions/steps/resplits.ts'
+import { retryRun } from '../../functions/steps/retry.ts'
 import { cancelRun } from '../../functions/steps/stop.ts'
+import type { Resplit } from '../../shared/documents.ts'
+import { MillraceError } from '../../shared/errors.ts'
 import { RunState } from '../../shared/vocabulary.ts'
+import type { Fate } from '../../sim/fates.ts'
 import { type HouseOptions, MemoryHouse } from '../../sim/memory-house.ts'
 import { type PortCall, person } from '../../sim/port-calls.ts'
 import { faultsOf } from '../../sim/proof.ts'
-import { assertWell, runOf } from './endings.ts'
+import { assertWell, partitionOf, runOf } from './endings.ts'
 import { linesOf, linesPipeline } from './settings.ts'
+
+const outOfMemory: Fate = {
+  kind: 'dies',
+  end: { exitCode: 137, reason: 'OutOfMemoryError: Container killed due to memory usage' },
+}
 
 const keyOf = ({ subject }: PortCall): string => (subject as { key?: string }).key ?? ''
 const isCertificate = (call: PortCall): boolean =>
@@ -59,5 +70,110 @@ describe('a run that a person cancels', () => {
       await assertProven(house)
     }
     assert.deepEqual([...states].toSorted(), [RunState.CANCELLED, RunState.SUCCEEDED])
+  })
+})
+
+describe('what a settle that died has given away', () => {
+  const begun: Resplit = { partition: 0, at: 30, end: 60, first: 4, shares: 1, depth: 1 }
+  const bigger = linesPipeline({
+    split: { partitionBytes: 60 },
+    job: { memoryMiB: 2048, memoryMiBMax: 2048 },
+  })
+
+  /** Four partitions of three lines; the first round's end finds those resplits begun. */
+  async function begunWith(resplits: Resplit[], options: Partial<HouseOptions>) {
+    const house = new MemoryHouse({ pipelines: [bigger], afterFault: 'lost', slots: 0, ...options })
+    const runId = await house.drop('text/a.txt', linesOf(12))
+    await house.untilQuiet()
+    assert.ok(await freezeResplits(house.worldOf(person), runId, 2, resplits))
+    house.children.slots = 4
+    return { house, runId }
+  }
+
+  test('is not added to by who left off since, who is heard in the next round', async () => {
+    const { house, runId } = await begunWith([begun], {
+      mayLeave: nth => nth === 1,
+      fault: (_, __, { nth, calls }) =>
+        nth === 1 && calls === 4 ? { kind: 'notice', when: 'after' } : undefined,
+      misfortunes: [{ partition: 0, ...outOfMemory, round: 1 }],
+    })
+    await house.untilEnded(3)
+    assert.equal((await runOf(house, runId)).state, RunState.SUCCEEDED)
+    assert.ok((await partitionOf(house, runId, 1)).report?.rest, 'it left off')
+    await assertProven(house)
+  })
+
+  test('keeps nobody else from being cut a round later', async () => {
+    const misfortunes = [0, 1].map(partition => ({ partition, ...outOfMemory, round: 1 }))
+    const again = { partition: 1, ...outOfMemory, round: 2 }
+    const { house, runId } = await begunWith([begun], { misfortunes: [...misfortunes, again] })
+    await house.untilEnded(3)
+    assert.equal((await runOf(house, runId)).state, RunState.SUCCEEDED)
+    await assertProven(house)
+  })
+
+  test('is known to a person who retries the run that never went on', async () => {
+    const retry = { attempts: 1 }
+    const house = new MemoryHouse({
+      pipelines: [{ ...bigger, retry }],
+      slots: 0,
+      misfortunes: [
+        { partition: 0, ...outOfMemory, round: 1 },
+        { partition: 1, round: 1, kind: 'throws', error: new MillraceError('TEMPORARY_FAILURE', 'no') },
+      ],
+    })
+    const runId = await house.drop('text/a.txt', linesOf(12))
+    await house.untilQuiet()
+    await freezeResplits(house.worldOf(person), runId, 2, [begun])
+    house.children.slots = 4
+    await house.untilEnded()
+    assert.equal((await runOf(house, runId)).state, RunState.FAILED)
+    await retryRun(house.worldOf(person), runId)
+    const { partitions, resplits } = await runOf(house, runId)
+    assert.deepEqual({ partitions, resplits }, { partitions: 5, resplits: [2] })
+    await house.untilEnded()
+    const run = await runOf(house, runId)
+    assert.deepEqual([run.state, run.round], [RunState.SUCCEEDED, 2])
+    await assertProven(house)
+  })
+})
+
+describe('two settles of one round', () => {
+  test('of which one is late take back no success that came since', async () => {
+    let late: Promise<void> | undefined
+    const held = Promise.withResolvers<void>()
+    const house: MemoryHouse = new MemoryHouse({
+      pipelines: [linesPipeline()],
+      misfortunes: [{ partition: 2, round: 1, kind: 'starts wrong', bytesLater: 3 }],
+      holds: ({ step, event }) => step === 'settle' && late === undefined && event !== undefined,
+    })
+    const runId = await house.drop('text/a.txt', linesOf(4))
+    await house.untilQuiet()
+    const world = house.worldOf(person)
+    const { records } = world
+    const slow = {
+      ...world,
+      records: {
+        ...records,
+        put: async (...given: Parameters<typeof records.put>) => {
+          await held.promise
+          return records.put(...given)
+        },
+      },
+    } as typeof world
+    late = settle(slow, {
+      source: 'millrace',
+      'detail-type': 'Round Ended',
+      detail: { runId, pipeline: 'text', round: 1 },
+    })
+    house.deliveries.stopHolding()
+    await house.untilQuiet()
+    const before = await partitionOf(house, runId, 2)
+    assert.equal((await runOf(house, runId)).state, RunState.SUCCEEDED)
+    held.resolve()
+    await late
+    assert.deepEqual(await partitionOf(house, runId, 2), before)
+    await house.untilQuiet()
+    await assertProven(house)
   })
 })
