@@ -50,8 +50,7 @@ export const failureRules = {
     beyond: 'nothing',
     breaks: false,
     words: 'the container could not be started or inspected',
-    remedy:
-      'Check that the image exists, and that the execution role may pull it and read its secrets; then retry the run.',
+    remedy: 'Check that the image exists and that the execution role may pull it, then retry the run.',
   },
   UNSCHEDULABLE: {
     costsAttempt: true,

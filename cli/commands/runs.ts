@@ -27,33 +27,8 @@ export function addRuns(program: Command, done: Done): void {
     .action(async (run: string, own: { all: boolean }, command: Command) => {
       done(await showRun(run, { ...own, ...globalOptions(command) }))
     })
-  program
-    .command('retry')
-    .description('open a new round of a FAILED or CANCELLED run with only what has not SUCCEEDED')
-    .argument('<run>')
-    .option('--wait', 'follow the run to its end; exit 0 only if it SUCCEEDED', false)
-    .option('--memory-mib <n>', "memory of each job, instead of the pipeline's", between(jobBounds.memoryMiB))
-    .option(
-      '--timeout-minutes <n>',
-      "time of each attempt, instead of the pipeline's",
-      between(jobBounds.timeoutMinutes),
-    )
-    .option('--on-demand', 'not on Spot')
-    .addHelpText('after', retryHelp)
-    .action(async (run: string, { wait, memoryMib, ...own }: Retry, command: Command) => {
-      const lane = { ...own, ...(memoryMib === undefined ? {} : { memoryMiB: memoryMib }) }
-      done(await retry(run, lane, { wait, ...globalOptions(command) }))
-    })
-  program
-    .command('cancel')
-    .description('end a run that is still open: its jobs are terminated, nothing of it is published')
-    .argument('<run>')
-    .option('--reason <words>', 'why, and by whom: kept in the run')
-    .option('--wait', 'follow the run to its end; exit 0 only if it is CANCELLED', false)
-    .addHelpText('after', cancelHelp)
-    .action(async (run: string, own: { wait: boolean; reason?: string }, command: Command) => {
-      done(await cancel(run, { ...own, ...globalOptions(command) }))
-    })
+  addRetry(program, done)
+  addCancel(program, done)
   program
     .command('verify')
     .description(
@@ -74,6 +49,39 @@ export function addRuns(program: Command, done: Done): void {
     .argument('[partition]', 'its number', whole)
     .action(async (run: string, partition: number | undefined, _own: unknown, command: Command) => {
       done(await showLogs(run, partition, globalOptions(command)))
+    })
+}
+
+function addRetry(program: Command, done: Done): void {
+  program
+    .command('retry')
+    .description('open a new round of a FAILED or CANCELLED run with only what has not SUCCEEDED')
+    .argument('<run>')
+    .option('--wait', 'follow the run to its end; exit 0 only if it SUCCEEDED', false)
+    .option('--memory-mib <n>', "memory of each job, instead of the pipeline's", between(jobBounds.memoryMiB))
+    .option(
+      '--timeout-minutes <n>',
+      "time of each attempt, instead of the pipeline's",
+      between(jobBounds.timeoutMinutes),
+    )
+    .option('--on-demand', 'not on Spot')
+    .addHelpText('after', retryHelp)
+    .action(async (run: string, { wait, memoryMib, ...own }: Retry, command: Command) => {
+      const lane = { ...own, ...(memoryMib === undefined ? {} : { memoryMiB: memoryMib }) }
+      done(await retry(run, lane, { wait, ...globalOptions(command) }))
+    })
+}
+
+function addCancel(program: Command, done: Done): void {
+  program
+    .command('cancel')
+    .description('end a run that is still open: its jobs are terminated, nothing of it is published')
+    .argument('<run>')
+    .option('--reason <words>', 'why, and by whom: kept in the run')
+    .option('--wait', 'follow the run to its end; exit 0 only if it is CANCELLED', false)
+    .addHelpText('after', cancelHelp)
+    .action(async (run: string, own: { wait: boolean; reason?: string }, command: Command) => {
+      done(await cancel(run, { ...own, ...globalOptions(command) }))
     })
 }
 
