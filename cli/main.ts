@@ -21,6 +21,7 @@ export async function main(argv: string[]): Promise<number> {
   const program = build(code => {
     exitCode = code
   })
+  process.stdout.on('error', endQuietly)
   try {
     await program.parseAsync(argv)
   } catch (error) {
@@ -32,13 +33,18 @@ export async function main(argv: string[]): Promise<number> {
   return exitCode
 }
 
+/** Whoever read the words has seen enough, as `head` does; what was asked for is done all the same. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
+}
+
 function wordsOf(error: unknown): string {
   if (!(error instanceof MillraceError))
     return error instanceof Error ? (error.stack ?? error.message) : String(error)
   return [`error: ${error.message}`, ...(error.remedy ? [`remedy: ${error.remedy}`] : [])].join('\n')
 }
 
-function build(done: Done): Command {
+export function build(done: Done): Command {
   const program = addGlobalOptions(new Command('millrace'))
     .description('Drop a file in a bucket; get a proven, analytics-ready table out.')
     .exitOverride()
