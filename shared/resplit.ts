@@ -35,9 +35,9 @@ export function restsOf(
   return partitions.flatMap(({ partition, state, report }) => {
     const rest = report?.rest
     const { start, end } = plan.planned(partition)
-    if (state !== PartitionState.SUCCEEDED || rest === undefined) return []
-    // Given away already; or left by an attempt at what the number stood for before: that does not tile.
-    if (rest.at >= end || rest.at <= start) return []
+    if (state !== PartitionState.SUCCEEDED || rest === undefined || rest.at >= end) return []
+    // Left by an attempt at what the number stood for once: it does not tile.
+    if (rest.at <= start) return []
     const told = assignments.get(partition) ?? plan.planned(partition)
     const { at, objectStart, why } = rest
     return {

@@ -57,6 +57,18 @@ describe('a plan whose partitions were cut', () => {
     assert.deepEqual([plan.taskAt(2), plan.placeOf(3), plan.depth(1)], [2, 3, 0])
   })
 
+  test('tells a share that was cut itself only what it has kept', () => {
+    const hint = { exactStart: 150 }
+    const once: Resplit = { partition: 1, at: 150, end: 210, first: 4, shares: 1, depth: 0, hint }
+    const twice: Resplit = { partition: 4, at: 180, end: 210, first: 5, shares: 1, depth: 0 }
+    assert.deepEqual(new PartitionPlan(document, [once, twice]).first(4), {
+      partition: 4,
+      start: 150,
+      end: 180,
+      exactStart: 150,
+    })
+  })
+
   test('tells only the first share where an attempt left off, and every share from where to scan', () => {
     const cut = { partition: 1, at: 150, end: 200, first: 4, shares: 2, depth: 0 }
     const left = new PartitionPlan(document, [{ ...cut, hint: { exactStart: 150, unproven: true } }])

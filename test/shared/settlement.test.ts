@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Assignment } from '../../shared/documents.ts'
 import type { FailureCode } from '../../shared/failure.ts'
+import { partitionsGrowthFree, partitionsGrowthMax, quarters } from '../../shared/ladder.ts'
+import { PartitionPlan } from '../../shared/partition-plan.ts'
 import { type PartitionRecord, roundsMax } from '../../shared/records.ts'
 import { settleRound } from '../../shared/settlement.ts'
 import type { RoundFacts, Verdict } from '../../shared/verdict.ts'
@@ -72,6 +74,82 @@ describe('a round all of whose partitions SUCCEEDED', () => {
     assert.deepEqual(verdict.kind === 'again' && verdict.assignments, [
       { partition: 2, start: 210, end: 310 },
     ])
+  })
+})
+
+describe('a run that went through all of its rounds', () => {
+  const again = (forgivenRound?: number): Verdict => {
+    const forgiven = forgivenRound === undefined ? {} : { forgivenRound }
+    const run = runOf({ round: roundsMax + 1, ...forgiven })
+    const lost = { ...failed(1, 'SPOT_RECLAIMED'), round: roundsMax + 1 }
+    const failures = lost.failures?.map(failure => ({ ...failure, round: roundsMax + 1 })) ?? []
+    return verdictOf([succeeded(0, [10, 110]), { ...lost, failures }, succeeded(2, [210, 310])], { run })
+  }
+
+  test('gives up', () => {
+    const verdict = again()
+    assert.equal(verdict.kind === 'giveUp' && verdict.failure.code, 'ROUNDS_EXHAUSTED')
+  })
+
+  test('has as many more once a person has retried it', () => {
+    assert.equal(again(roundsMax).kind, 'again')
+  })
+})
+
+describe('what is left unread', () => {
+  const left = (at: number): PartitionRecord[] => {
+    const [first, one, last] = done.map(record => record)
+    const { report, ...record } = one ?? succeeded(1)
+    const counts = { recordsRead: 1, recordsRejected: 0, recordsWritten: 1, outputs: [] }
+    const rest = { at, why: 'notice' as const }
+    const leaving = { ...counts, ...report, range: { start: 110, end: at }, rest }
+    return [first ?? record, { ...record, report: leaving }, last ?? record]
+  }
+  const given = (verdict: Verdict) =>
+    verdict.kind === 'again' ? verdict.resplits.map(({ at, end }) => [at, end]) : verdict.kind
+
+  test('is given to a new partition', () => {
+    assert.deepEqual(given(verdictOf(left(150))), [[150, 210]])
+  })
+
+  test('is not given away beside what is decided for the next round already', () => {
+    const begun = [{ partition: 0, at: 60, end: 110, first: 3, shares: 1, depth: 1 }]
+    assert.deepEqual(given(verdictOf(left(150), { begun })), [[60, 110]])
+    assert.deepEqual(given(verdictOf(left(150), { begun: [] })), [])
+  })
+
+  test('is not given away where it lies before the partition: its number stood for another part once', () => {
+    assert.deepEqual(given(verdictOf(left(60))), [])
+  })
+})
+
+describe('a round in which many run out of memory', () => {
+  const many = 10
+  const all = (partitions: number, partitionBytes = 100): Verdict => {
+    const document = { ...documentOf(partitions), partitionBytes }
+    const lost = Array.from({ length: partitions }, (_, at) => failed(at, 'OUT_OF_MEMORY'))
+    return verdictOf(lost, { document, run: runOf({ partitions }) })
+  }
+
+  test('cuts all of them', () => {
+    const verdict = all(many)
+    assert.equal(verdict.kind === 'again' && verdict.partitions, many * quarters)
+  })
+
+  test('cuts no more of them together than each alone might be', () => {
+    const partitions = 2000
+    const document = documentOf(partitions)
+    const grown = Array.from({ length: partitions }, (_, partition) => {
+      const { start, end } = new PartitionPlan(document).planned(partition)
+      const at = start + Math.floor((end - start) / quarters)
+      return { partition, at, end, first: partitions + partition * 3, shares: 3, depth: 1 }
+    })
+    const plan = new PartitionPlan(document, grown)
+    const lost = Array.from({ length: plan.count }, (_, at) => failed(at, 'OUT_OF_MEMORY'))
+    const run = runOf({ partitions: plan.count })
+    const verdict = verdictOf(lost, { document, resplits: grown, run })
+    const most = partitions * partitionsGrowthMax + partitionsGrowthFree
+    assert.ok(verdict.kind === 'again' && verdict.partitions > plan.count && verdict.partitions <= most)
   })
 })
 
