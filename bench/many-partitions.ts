@@ -6,7 +6,7 @@ import type { PipelineInput } from '../shared/pipeline.ts'
 import { fromItem, type RunRecord, recordKeys } from '../shared/records.ts'
 import { RunState } from '../shared/vocabulary.ts'
 import type { Life } from '../sim/life.ts'
-import { MemoryHouse } from '../sim/memory-house.ts'
+import { type HouseOptions, MemoryHouse } from '../sim/memory-house.ts'
 import type { PortCall } from '../sim/port-calls.ts'
 import type { Trouble } from '../sim/trouble.ts'
 import { costed, noCosts, type PortCosts } from './port-costs.ts'
@@ -29,34 +29,47 @@ export interface ManyPartitions {
   wallMs: number
 }
 
-export const manyPipeline: PipelineInput = {
+const manyPipeline: PipelineInput = {
   name: 'many',
   source: { prefix: 'many/', format: 'lines' },
   split: { partitionBytes: lineBytes },
   work: { sql: 'SELECT line FROM input' },
   output: { prefix: 'curated/many/' },
-  notify: { slack: '#data', on: ['SUCCEEDED'] },
+  notify: { slack: '#data', on: [RunState.SUCCEEDED] },
 }
 
 /** One run from its drop to its words in Slack. Errors: one that does not succeed, or breaks a promise. */
 export async function manyPartitions(partitions: number, troubled: boolean): Promise<ManyPartitions> {
   const begin = performance.now()
   const costs = noCosts()
-  const fault = (call: PortCall, _: number, life: Life) =>
-    troubled ? troubleOf(call, life, partitions) : undefined
-  const house = new MemoryHouse({ pipelines: [manyPipeline], gated: false, withContent: false, fault })
+  const house = manyHouse(partitions, troubled)
   const { drops } = house.config.buckets
   house.ports.watched = costed(
     house.ports.watched,
     costs,
     ({ bucket, key }) => bucket !== drops && !key.includes('/part-'),
   )
-  const lines = Array.from({ length: partitions }, (_, at) => `${at}`.padEnd(lineBytes - 1, '.'))
-  const runId = await house.drop('many/file.txt', `${lines.join('\n')}\n`)
+  const runId = await house.drop('many/file.txt', manyLines(partitions))
   await house.untilEnded(reconcilesMax)
   const run = await checked(house, runId, partitions)
   const attempts = house.children.processes
   return { partitions, rounds: run.round, attempts, costs, wallMs: performance.now() - begin }
+}
+
+/** Takes `many/` in partitions of one line of `manyLines`. */
+export function manyHouse(
+  partitions: number,
+  troubled: boolean,
+  options: Partial<HouseOptions> = {},
+): MemoryHouse {
+  const fault = (call: PortCall, _: number, life: Life) =>
+    troubled ? troubleOf(call, life, partitions) : undefined
+  return new MemoryHouse({ pipelines: [manyPipeline], gated: false, withContent: false, fault, ...options })
+}
+
+export function manyLines(partitions: number): string {
+  const lines = Array.from({ length: partitions }, (_, at) => `${at}`.padEnd(lineBytes - 1, '.'))
+  return `${lines.join('\n')}\n`
 }
 
 /** Of the first attempts, by their number: processes start in the order of the partitions. */

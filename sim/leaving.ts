@@ -4,9 +4,13 @@ import type { LinesRead } from './stand-in-lines.ts'
 
 const newline = 0x0a
 
-/** The first half of what was read, and where the rest begins; all of it where it is a single record. */
+/**
+ * The first half of what was read, and where the rest begins; all of it where it is a single record, or where the
+ * reader itself has left off.
+ */
 export function leftOff(read: LinesRead, why: Rest['why']): { read: LinesRead; rest?: Rest } {
-  const { range, bytes, records, bases = [] } = read
+  const { range, bytes, records, bases = [], left } = read
+  if (left !== undefined) return { read, rest: { at: left, why } }
   const kept = Math.ceil(records / 2)
   if (range === undefined || kept === records) return { read }
   let length = 0

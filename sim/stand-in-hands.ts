@@ -69,7 +69,7 @@ async function working(
   if (stage === Stage.split) return splitting(attempt)
   if (stage === Stage.merge) return merging({ ...attempt, merge: assignment.partition - stageBase.merge })
   const read = run.objects ? readObjects : readLines
-  const whole = await read(objects, run, assignment)
+  const whole = await read(objects, run, assignment, attempt.leave)
   const why = attempt.leave?.why
   const left = why === undefined ? { read: whole } : leftOff(whole, why)
   const { range, bytes, records } = left.read
