@@ -4,10 +4,14 @@ import { describe, test } from 'node:test'
 import { settle } from '../../functions/settle.ts'
 import { freezeResplits } from '../../functions/steps/resplits.ts'
 import { retryRun } from '../../functions/steps/retry.ts'
-import { cancelRun } from '../../functions/steps/stop.ts'
+import { beginPublishing } from '../../functions/steps/rounds.ts'
+import { cancelRun, stopRun } from '../../functions/steps/stop.ts'
 import type { Resplit } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
-import { RunState } from '../../shared/vocabulary.ts'
+import type { FailureCode } from '../../shared/failure.ts'
+import type { Item } from '../../shared/table.ts'
+import { PartitionState, RunState } from '../../shared/vocabulary.ts'
+import type { World } from '../../shared/world.ts'
 import type { Fate } from '../../sim/fates.ts'
 import { type HouseOptions, MemoryHouse } from '../../sim/memory-house.ts'
 import { type PortCall, person } from '../../sim/port-calls.ts'
@@ -70,6 +74,22 @@ describe('a run that a person cancels', () => {
       await assertProven(house)
     }
     assert.deepEqual([...states].toSorted(), [RunState.CANCELLED, RunState.SUCCEEDED])
+  })
+})
+
+describe('a run that is being published', () => {
+  test('cannot be stopped by who has seen it before', async () => {
+    const { house, runId } = await opened({ holds: ({ step }) => step === 'settle' })
+    await house.untilQuiet()
+    const world = house.worldOf(person)
+    const seen = await runOf(house, runId)
+    await beginPublishing(world, seen)
+    const why = { code: 'UNSCHEDULABLE', words: 'no place', remedy: 'none' }
+    assert.equal(await stopRun(world, seen, why), false)
+    house.deliveries.stopHolding()
+    await house.untilEnded()
+    assert.equal((await runOf(house, runId)).state, RunState.SUCCEEDED)
+    await assertProven(house)
   })
 })
 
@@ -138,7 +158,86 @@ describe('what a settle that died has given away', () => {
   })
 })
 
+const roundEnded = (runId: string) => ({
+  source: 'millrace',
+  'detail-type': 'Round Ended',
+  detail: { runId, pipeline: 'text', round: 1 },
+})
+
+/** As somebody sees it for whom partition 2 has failed so, who looked before it SUCCEEDED. */
+function seenEarlier(world: World, code: FailureCode): World {
+  const before = (item: Item): Item => {
+    if (item.partition !== 2) return item
+    const { report: _, ...others } = item
+    const failure = { round: 1, fence: 0, code, fingerprint: code, reason: 'as it was', at: '' }
+    return { ...others, fence: 0, state: PartitionState.FAILED, failures: [failure] }
+  }
+  const query: World['records']['query'] = async asked => {
+    const page = await world.records.query(asked)
+    return { ...page, items: page.items.map(before) }
+  }
+  return { ...world, records: { ...others(world.records), query } }
+}
+
+/** Of ports that are no plain objects. */
+const others = (records: World['records']): World['records'] => ({
+  get: key => records.get(key),
+  put: (...given) => records.put(...given),
+  update: (...given) => records.update(...given),
+  query: asked => records.query(asked),
+})
+
 describe('two settles of one round', () => {
+  for (const code of ['BAD_INPUT', 'SPOT_RECLAIMED'] as const) {
+    test(`of which one knows only that a partition failed cannot end what the other publishes: ${code}`, async () => {
+      const struck: PortCall[] = []
+      const { house, runId } = await opened({
+        fault: call =>
+          isCertificate(call) && struck.push(call) === 1 ? { kind: 'dies', when: 'after' } : undefined,
+      })
+      await house.untilQuiet()
+      await settle(seenEarlier(house.worldOf(person), code), roundEnded(runId))
+      const { state, round } = await runOf(house, runId)
+      assert.deepEqual([state, round], [RunState.RUNNING, 1])
+      await house.untilEnded(3)
+      assert.equal((await runOf(house, runId)).state, RunState.SUCCEEDED)
+
+      await assertProven(house)
+    })
+  }
+
+  test('give away what either of them has decided first, whatever the other has found', async () => {
+    const house = new MemoryHouse({
+      pipelines: [linesPipeline()],
+      misfortunes: [{ partition: 2, round: 1, kind: 'throws', error: new MillraceError('THROTTLED', 'no') }],
+      holds: ({ step }) => step === 'settle',
+    })
+    const runId = await house.drop('text/a.txt', linesOf(4))
+    await house.untilQuiet()
+    const world = house.worldOf(person)
+    const resplit: Resplit = { partition: 2, at: 50, end: 60, first: 4, shares: 1, depth: 1 }
+    let decided: Promise<boolean> | undefined
+    const write: World['objects']['write'] = async (...given) => {
+      decided ??= freezeResplits(world, runId, 2, [resplit])
+      await decided
+      return world.objects.write(...given)
+    }
+    const { objects } = world
+    const second = {
+      read: objects.read,
+      head: objects.head,
+      list: objects.list,
+      remove: objects.remove,
+      write,
+    }
+    await settle({ ...world, objects: second }, roundEnded(runId))
+    const { partitions, resplits, round } = await runOf(house, runId)
+    assert.deepEqual({ partitions, resplits, round }, { partitions: 5, resplits: [2], round: 2 })
+    house.deliveries.stopHolding()
+    await house.untilEnded()
+    await assertProven(house)
+  })
+
   test('of which one is late take back no success that came since', async () => {
     let late: Promise<void> | undefined
     const held = Promise.withResolvers<void>()
@@ -161,11 +260,7 @@ describe('two settles of one round', () => {
         },
       },
     } as typeof world
-    late = settle(slow, {
-      source: 'millrace',
-      'detail-type': 'Round Ended',
-      detail: { runId, pipeline: 'text', round: 1 },
-    })
+    late = settle(slow, roundEnded(runId))
     house.deliveries.stopHolding()
     await house.untilQuiet()
     const before = await partitionOf(house, runId, 2)
