@@ -41,8 +41,8 @@ export interface RunRecord {
   updatedAt: string
   /** Why it is REFUSED or FAILED. */
   failure?: { code: string; words: string; remedy: string }
+  /** `publishing`: it is being written, so the run can no longer end in any other way. */
   certificate?: string
-  /** Its certificate is being written: it can no longer end in any other way. */
   publishing?: true
   totals?: { recordsRead: number; recordsWritten: number; recordsRejected: number }
   /** Rounds that began by giving parts of partitions to new ones; `stateKeys.resplits` names their documents. */
@@ -196,6 +196,4 @@ export function fromItem<Shape>(item: Item): Shape {
   return item as unknown as Shape
 }
 
-export function padded(number: number, digits: number): string {
-  return String(number).padStart(digits, '0')
-}
+export const padded = (number: number, digits: number): string => String(number).padStart(digits, '0')
