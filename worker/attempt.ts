@@ -83,7 +83,8 @@ async function workFrom(attempt: Attempt, source: PartitionSource): Promise<Repo
     const { range, lines, rest } = await reading(attempt, source, spool, rejects)
     const guessed = isGuessed(source)
     const isWork = spool.records > 0 && !rejects.tooMany
-    const files = isWork ? await workOf(attempt)(attempt, source, spool, rejects, guessed) : []
+    const read = rest ? { ...source, until: rest } : source
+    const files = isWork ? await workOf(attempt)(attempt, read, spool, rejects, guessed) : []
     const recordsRead = spool.records + rejects.recordsCut
     return await finish(attempt, { files, rejects, recordsRead, range, lines, rest, guessed })
   } finally {

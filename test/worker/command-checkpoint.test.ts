@@ -9,6 +9,7 @@ import type { Objects } from '../../shared/ports.ts'
 import { Stage } from '../../shared/vocabulary.ts'
 import type { Attempt } from '../../worker/attempt.ts'
 import { Checkpoint } from '../../worker/command/checkpoint.ts'
+import { Leave } from '../../worker/notice/leave.ts'
 import { buckets, type Given, givenRun, rowsOf, runId, worked } from './given.ts'
 import { program, removePrograms } from './programs.ts'
 
@@ -65,6 +66,24 @@ describe('a checkpoint folder', () => {
     await given.objects.write({ bucket: buckets.state, key: stateKeys.assignments(runId, 1, 0) }, page)
     assert.equal((await worked(given)).exitCode, 1)
     assert.equal((await worked(given)).exitCode, 0)
+  })
+
+  it('cannot be one of more records: who leaves off half-way begins with nothing, and says nothing twice', async () => {
+    const given = await runOf(
+      program(`const records = lines().map(line => numbered(JSON.parse(line)))
+        const before = existsSync(kept('done')) ? JSON.parse(readFileSync(kept('done'), 'utf8')) : []
+        const done = [...before, ...records.slice(before.length)]
+        writeFileSync(kept('done'), JSON.stringify(done))
+        if (records.length === 3) process.exit(1)
+        for (const record of done) say(record)`),
+    )
+    assert.equal((await worked(given)).exitCode, 1)
+    const leave = new Leave()
+    leave.ask('asked')
+    const { exitCode, partition } = await worked(given, { leave })
+    assert.equal(exitCode, 0)
+    assert.deepEqual([partition?.report?.recordsRead, partition?.report?.recordsWritten], [1, 1])
+    assert.deepEqual(await rowsOf(given), [['1']])
   })
 
   it('costs not a single call where nothing is ever left in it, but for one look at the end', async () => {

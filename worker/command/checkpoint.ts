@@ -3,11 +3,19 @@ import { createWriteStream } from 'node:fs'
 import { copyFile, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import type { Assignment } from '../../shared/documents.ts'
+import type { Assignment, Position } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { Attempt } from '../attempt.ts'
 import { sha256Of } from '../upload.ts'
-import { type Manifest, newestSaved, rangeOf, type SavedFile, savedKey, savedKeys } from './saved.ts'
+import {
+  type Manifest,
+  newestSaved,
+  rangeOf,
+  type SavedFile,
+  savedKey,
+  savedKeys,
+  type WorkedRange,
+} from './saved.ts'
 
 const checkpointFilesMax = 1000
 const checkpointBytesMax = 1024 ** 3
@@ -23,17 +31,20 @@ interface Found {
 export class Checkpoint {
   readonly dir: string
   readonly #attempt: Attempt
-  readonly #assignment: Assignment
+  readonly #range: WorkedRange
   /** What the folder was like when it was saved last. */
   #known = ''
   #saved: SavedFile[] = []
   #saving: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
 
-  /** @param assignment of the records that are given: a start that was guessed may have been proven since */
-  constructor(attempt: Attempt, assignment: Assignment) {
+  /**
+   * @param assignment of the records that are given: a start that was guessed may have been proven since
+   * @param until where the reader has left off
+   */
+  constructor(attempt: Attempt, assignment: Assignment, until?: Position) {
     this.#attempt = attempt
-    this.#assignment = assignment
+    this.#range = rangeOf(assignment, until)
     this.dir = join(attempt.scratch.dir, 'checkpoint')
   }
 
@@ -74,7 +85,7 @@ export class Checkpoint {
 
   async #restoreNewest(): Promise<void> {
     const { objects, buckets, log } = this.#attempt
-    const found = await newestSaved(this.#attempt, rangeOf(this.#assignment))
+    const found = await newestSaved(this.#attempt, this.#range)
     if (found === undefined) return
     const place = { ...this.#attempt, fence: found.fence }
     for (const { path, sha256 } of found.manifest.files) {
@@ -103,7 +114,7 @@ export class Checkpoint {
     const { objects, buckets, log } = this.#attempt
     const files: SavedFile[] = []
     for (const { path } of found) files.push(await this.#saveFile(path))
-    const manifest: Manifest = { range: rangeOf(this.#assignment), files }
+    const manifest: Manifest = { range: this.#range, files }
     const body = Buffer.from(JSON.stringify(manifest))
     await objects.write({ bucket: buckets.state, key: savedKey(this.#attempt) }, body)
     const kept = new Set(files.map(({ sha256 }) => sha256))

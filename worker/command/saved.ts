@@ -1,11 +1,13 @@
 /** Saved checkpoint folders in the state bucket: each attempt has its own, and its manifest is written last. */
 import { isDeepStrictEqual } from 'node:util'
-import { type Assignment, stateKeys } from '../../shared/documents.ts'
+import { type Assignment, type Position, stateKeys } from '../../shared/documents.ts'
 import { fetchJson } from '../assignment.ts'
 import type { Attempt } from '../attempt.ts'
 
 /** The records that it belongs to: those of another range are others. */
-export type WorkedRange = Pick<Assignment, 'start' | 'end' | 'exactStart' | 'exactWithin'>
+export type WorkedRange = Pick<Assignment, 'start' | 'end' | 'exactStart' | 'exactWithin'> & {
+  endWithin?: number
+}
 
 export interface SavedFile {
   /** In the folder, with `/` between its parts. */
@@ -26,9 +28,14 @@ const manifestName = 'manifest.json'
 /** Each lists 1,000 objects: as many attempts, with as many files as a checkpoint may have. */
 const pagesMax = 100
 
-export const rangeOf = ({ start, end, exactStart, exactWithin }: Assignment): WorkedRange => ({
+/** @param until where the reader has left off */
+export const rangeOf = (
+  { start, end, exactStart, exactWithin }: Assignment,
+  until?: Position,
+): WorkedRange => ({
   start,
-  end,
+  end: until?.at ?? end,
+  ...(until?.within ? { endWithin: until.within } : {}),
   ...(exactStart === undefined ? {} : { exactStart }),
   ...(exactWithin === undefined ? {} : { exactWithin }),
 })

@@ -31,7 +31,7 @@ export async function workCommand(reading: Reading): Promise<WrittenFile[]> {
   if (given === undefined || given.records.count === 0) return []
   const givenMs = attempt.elapsedMs() - began
   const stopping = stoppingOf(attempt)
-  const checkpoint = new Checkpoint(attempt, source.assignment)
+  const checkpoint = new Checkpoint(attempt, source.assignment, source.until)
   await checkpoint.restore()
   checkpoint.keepSaving()
   try {
