@@ -1,7 +1,8 @@
 /** Work by programs of users: what they are given, what becomes of what they write, and of how they end. */
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
-import { type GivenOptions, givenRun, rejectsOf, rowsOf, worked } from './given.ts'
+import { stateKeys } from '../../shared/documents.ts'
+import { buckets, type GivenOptions, givenRun, rejectsOf, rowsOf, runId, worked } from './given.ts'
 import { assign, program, removePrograms } from './programs.ts'
 
 const text = 'id,name\n1,ann\n2,"b,o\nb"\n3,\n'
@@ -264,6 +265,18 @@ describe('records that a command cannot take', () => {
       '2,"poison"',
       'x,no number',
     ])
+  })
+
+  it('are looked for no longer than a quarter of the attempt may last', async () => {
+    const text = `id,name\n${'1,a\n'.repeat(30_000)}2,poison\n`
+    const given = await runOf(poisoned(65), { ...texts, text, rejectedRecords: 2 })
+    given.run.pipeline.job.timeoutMinutes = 1
+    const ref = { bucket: buckets.state, key: stateKeys.run(runId) }
+    await given.objects.write(ref, Buffer.from(JSON.stringify(given.run)))
+    // At each look at the clock, a second is over.
+    const { exitCode, log } = await worked(given)
+    assert.equal(exitCode, 65)
+    assert.equal(log.find(({ message }) => message === 'bisected')?.ended, 'givenUp')
   })
 
   it('are BAD_INPUT where they are more than tolerated, and the first is named', async () => {

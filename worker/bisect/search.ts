@@ -1,4 +1,5 @@
 /** Which of many records break the work: halves are tried, and halves of those that fail, within bounds. Pure. */
+import type { Assignment, RunDocument } from '../../shared/documents.ts'
 
 export interface BadRecord {
   /** Among the records, from 0. */
@@ -41,6 +42,16 @@ interface Range {
   end: number
   failed?: string
   sure: boolean
+}
+
+/** Of an attempt's time: what was read and worked before, and what is to be worked then, take theirs. */
+const timeShare = 0.25
+const minuteMs = 60 * 1000
+
+/** How long an attempt may search. */
+export function searchMs({ run, assignment }: { run: RunDocument; assignment: Assignment }): number {
+  const { timeoutMinutes = run.pipeline.job.timeoutMinutes } = assignment.lane ?? {}
+  return timeoutMinutes * minuteMs * timeShare
 }
 
 /** @param count of records, which are known to fail together */

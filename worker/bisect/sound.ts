@@ -6,13 +6,10 @@ import { type InputRows, inputBetween, inputOf, withoutRows } from '../duckdb/in
 import type { Session } from '../duckdb/session.ts'
 import { type OutputWriter, outputWriter, type WrittenFile } from '../duckdb/write.ts'
 import type { Rejects } from '../read/rejects.ts'
-import { type BadRecord, bisect, type Search, type Trial } from './search.ts'
+import { type BadRecord, bisect, type Search, searchMs, type Trial } from './search.ts'
 
 /** Of a rejected record. */
 const reasonCharactersMax = 500
-const minuteMs = 60 * 1000
-/** Of an attempt's time: what was read and worked before, and what is to be worked then, take theirs. */
-const timeShare = 0.25
 /** Ordinals in one statement. */
 const rowsPerStatement = 1000
 /** What DuckDB says of the SQL itself, and of the machine: no record is to blame. */
@@ -85,13 +82,11 @@ async function searched(
   trial: Trial,
   because: MillraceError,
 ): Promise<Search> {
-  const { elapsedMs, log, run, assignment } = attempt
+  const { elapsedMs, log, run } = attempt
   const began = elapsedMs()
-  const { timeoutMinutes = run.pipeline.job.timeoutMinutes } = assignment.lane ?? {}
   const tolerated = Math.min(run.pipeline.tolerate.rejectedRecords, rejectsPerPartitionMax)
   const badMax = tolerated - rejects.count + 1
-  const msMax = timeoutMinutes * minuteMs * timeShare
-  const search = await bisect(rows.count, trial, { badMax, now: elapsedMs, msMax })
+  const search = await bisect(rows.count, trial, { badMax, now: elapsedMs, msMax: searchMs(attempt) })
   const { bad, trials, ended } = search
   const said = { found: bad.length, trials, ended, because: reasonOf(because) }
   log.warn('bisected', { ...said, records: rows.count, ms: elapsedMs() - began })

@@ -5,7 +5,7 @@ import { environment } from '../../shared/config.ts'
 import { rejectsPerPartitionMax } from '../../shared/documents.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { type CommandWork, isCommand } from '../../shared/pipeline/work.ts'
-import { bisect, type Search } from '../bisect/search.ts'
+import { bisect, type Search, searchMs } from '../bisect/search.ts'
 import type { Misfit } from '../duckdb/load.ts'
 import { reject } from '../duckdb/working.ts'
 import type { WrittenFile } from '../duckdb/write.ts'
@@ -108,7 +108,8 @@ class Command {
     const trial = (begin: number, end: number) => this.#trial(begin, end, fault.code === 'WORK_FAILED')
     if ((await trial(0, 0)) !== undefined) throw unlike(fault, 'on no records, too')
     const tolerated = Math.min(run.pipeline.tolerate.rejectedRecords, rejectsPerPartitionMax)
-    const limits = { badMax: tolerated - rejects.count + 1, now: elapsedMs }
+    const badMax = tolerated - rejects.count + 1
+    const limits = { badMax, now: elapsedMs, msMax: searchMs(attempt) }
     const search = await bisect(given.records.count, trial, limits)
     const { bad, trials, ended } = search
     log.warn('bisected', {
