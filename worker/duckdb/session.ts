@@ -44,6 +44,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
     preserve_insertion_order: 'true',
+    // It tells files apart by name, size and second: one that is written anew is read as it was before.
+    enable_external_file_cache: 'false',
   })
   const connection = await instance.connect()
   await connection.run(`SET allowed_directories = [${literal(`${scratch.dir}/`)}]`)
