@@ -24,6 +24,8 @@ const misconfigured =
 
 export interface ChildrenOptions {
   misfortunes?: readonly Misfortune[]
+  /** In place of those, where they do not last. */
+  fateOf?: (attempted: Attempted) => Fate | undefined
   /** How many workers run at once. */
   slots?: number
   /** Finds the how manieth child no machine? */
@@ -55,7 +57,7 @@ export class Children {
   readonly #jobs: MemoryJobs
   readonly #worldOf: (life: Life) => World
   readonly #jobOf = new WeakMap<Life, string>()
-  readonly #misfortunes: readonly Misfortune[]
+  readonly #fateIn: (attempted: Attempted) => Fate | undefined
   readonly #mayLeave: (nth: number) => boolean
   readonly #stuck: (nth: number) => boolean
   #heard = 0
@@ -65,7 +67,7 @@ export class Children {
   constructor(jobs: MemoryJobs, worldOf: (life: Life) => World, options: ChildrenOptions = {}) {
     this.#jobs = jobs
     this.#worldOf = worldOf
-    this.#misfortunes = options.misfortunes ?? []
+    this.#fateIn = options.fateOf ?? (attempted => fateOf(options.misfortunes ?? [], attempted))
     this.#mayLeave = options.mayLeave ?? (() => false)
     this.#stuck = options.stuck ?? (() => false)
     this.slots = options.slots ?? slotsDefault
@@ -182,7 +184,7 @@ export class Children {
     const nth = (this.#times.get(name) ?? 0) + 1
     this.#times.set(name, nth)
     this.attempted.push({ ...attempt, nth })
-    return fateOf(this.#misfortunes, { ...attempt, nth })
+    return this.#fateIn({ ...attempt, nth })
   }
 
   #ended(jobId: string, end: ProcessEnd): void {

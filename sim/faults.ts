@@ -1,6 +1,6 @@
 /** The troubles of a story, each a value of its own, so that they can be dropped one by one; and how they strike. */
 import type { Delivery } from './deliveries.ts'
-import type { Misfortune } from './fates.ts'
+import { type Attempted, type Fate, fateOf, type Misfortune } from './fates.ts'
 import type { Life } from './life.ts'
 import type { PortCall } from './port-calls.ts'
 import type { Trouble } from './trouble.ts'
@@ -63,6 +63,13 @@ export class Troubles {
   /** In ms, of `lag` or `stale`. */
   longest(kind: 'lag' | 'stale'): number {
     return this.#isOver ? 0 : Math.max(0, ...this.of(kind).map(({ ms }) => ms))
+  }
+
+  /** What becomes of an attempt at a partition. */
+  fateOf(attempted: Attempted): Fate | undefined {
+    if (this.#isOver) return undefined
+    const misfortunes = this.of('work').map(({ misfortune }) => misfortune)
+    return fateOf(misfortunes, attempted)
   }
 
   strike({ by, name }: PortCall, life: Life): Trouble | undefined {

@@ -97,6 +97,7 @@ function houseOf(
     lagMs: () => troubles.longest('lag'),
     staleMs: () => troubles.longest('stale'),
     stuck: nth => stuck.has(nth),
+    fateOf: attempted => troubles.fateOf(attempted),
     mayLeave: nth => watchful.has(nth),
     skewToleratedMs: troubles.of('skew').length > 0 ? 60_000 : 0,
     ...(seed % 2 === 0 ? { afterFault: 'lost' as const } : {}),

@@ -5,9 +5,11 @@ import path from 'node:path'
 import { describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { replayOf } from '../../cli/simulate.ts'
+import { MillraceError } from '../../shared/errors.ts'
 import type { Records } from '../../shared/ports.ts'
 import { type Broken, explain } from '../../sim/campaign.ts'
 import { catalog } from '../../sim/catalog.ts'
+import type { Fate } from '../../sim/fates.ts'
 import { playStory } from '../../sim/play.ts'
 import { playOnCores } from '../../sim/pool.ts'
 import { promiseOf } from '../../sim/shrink.ts'
@@ -35,6 +37,24 @@ describe('the simulator', () => {
     const [first, second] = [await playStory(one, { traced: true }), await playStory(again, { traced: true })]
     assert.ok(first.trace.length > 20)
     assert.deepEqual(first, second)
+  })
+})
+
+describe('what the work of a partition meets in a story', () => {
+  const drop = { after: 0, kind: 'drop', pipeline: 'text', key: 'text/a.txt', lines: 4, salt: 's' } as const
+  const met = async (fate: Fate): Promise<number> => {
+    const misfortune = { partition: 1, round: 1, ...fate }
+    const story = { seed: 1, acts: [drop], faults: [{ kind: 'work' as const, misfortune }] }
+    const { violations, counters } = await playStory(story)
+    assert.deepEqual(violations, [])
+    assert.deepEqual(counters.runs, { SUCCEEDED: 1 })
+    return counters.rounds
+  }
+
+  test('costs another round, whether it throws or is wrong of its start', async () => {
+    const error = new MillraceError('TEMPORARY_FAILURE', 'a hiccup')
+    assert.equal(await met({ kind: 'throws', error }), 2)
+    assert.equal(await met({ kind: 'starts wrong', bytesLater: 7 }), 2)
   })
 })
 
