@@ -21,13 +21,16 @@ function lines(name: CatalogName, more: Partial<PipelineInput> = {}, source = {}
   } as PipelineInput
 }
 
+/** Stops at two partitions that fail alike, and leaves Spot at the first reclaim. */
+const touchy = { attempts: 3, backoffSeconds: 30, reclaimsOnSpot: 1, breakerPartitions: 2 }
+
 const inputs: Record<CatalogName, PipelineInput> = {
   text: lines('text'),
   merged: lines('merged', { output: { prefix: 'curated/merged/', targetFileBytes: outputFileBytes } }),
   array: lines('array', {}, { format: 'json' }),
   grouped: lines('grouped', { split: { partitionBytes: 60 } }, { group: { seconds: 60, objects: 3 } }),
   tolerant: lines('tolerant', { tolerate: { rejectedRecords: 2 }, retry: { attempts: 1 } }),
-  once: lines('once', { notify: { slack: '#data' } }, { skipIdentical: true }),
+  once: lines('once', { notify: { slack: '#data' }, retry: touchy }, { skipIdentical: true }),
   listed: lines('listed', { split: { partitionBytes: 60 } }),
 }
 
