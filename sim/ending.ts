@@ -8,6 +8,7 @@ import type { Objects } from '../shared/ports.ts'
 import { type RunRecord, recordKeys } from '../shared/records.ts'
 import { RunState } from '../shared/vocabulary.ts'
 import { runsOf } from './acts.ts'
+import { failuresWithoutCause } from './blame.ts'
 import type { Troubles } from './faults.ts'
 import type { MemoryHouse } from './memory-house.ts'
 import { tellLeaseMs, toldMark } from './steps.ts'
@@ -19,6 +20,7 @@ export async function endOf(house: MemoryHouse, story: Story, troubles: Troubles
   const { failures } = house
   for (const { step, error } of failures) broken.push(`Every run ends: ${step} met ${wordsOf(error)}`)
   broken.push(...(await saidTooOften(house, story, troubles)))
+  broken.push(...(await failuresWithoutCause(house, story, troubles)))
   for (const run of await runsOf(house)) {
     const name = `run ${run.runId}`
     if (isOpen(run.state)) broken.push(`Every run ends: ${name} is ${run.state}`)

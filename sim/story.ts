@@ -44,6 +44,8 @@ export function storyOf(seed: number, pipelines: readonly Pipeline[] = catalog):
   // One in ten goes well; most have a few troubles.
   const count = draw.chance(0.1) ? 0 : draw.chance(0.5) ? draw.from(1, 3) : draw.from(2, faultsMax)
   const faults = Array.from({ length: count }, () => drawn(draw))
+  // What a settle has left half done is in doubt when a person comes in between.
+  if (acts.some(({ kind }) => kind === 'cancel')) faults.push(deadSettle(draw))
   return { seed, acts: acts.toSorted((a, b) => a.after - b.after), faults }
 }
 
@@ -100,7 +102,7 @@ function drawn(draw: Draw): Fault {
   const kinds: [number, () => Fault][] = [
     [30, () => callFault(draw)],
     [22, () => processFault(draw)],
-    [10, () => ({ kind: 'work', misfortune: { ...task(draw), ...draw.one(fates) } })],
+    [16, () => ({ kind: 'work', misfortune: { ...task(draw), ...draw.one(fates) } })],
     [16, () => ({ kind: 'event', nth: draw.from(0, 40), copies: draw.from(0, 3), delayMs: lateMs(draw) })],
     [1, () => ({ kind: 'stuck', nth: draw.from(0, 5) })],
     [9, () => ({ kind: 'pause', nth: draw.from(0, 150), ms: draw.from(1, 10 * 60) * 1000 })],
@@ -124,6 +126,11 @@ function callFault(draw: Draw): Fault {
     [2, { kind: 'fails', when: 'before', code: 'THROTTLED' }],
   ]
   return { kind: 'call', by, nth: draw.from(1, callsOf[by]), trouble: draw.weighted(kinds) }
+}
+
+function deadSettle(draw: Draw): Fault {
+  const when = draw.one(['before', 'after'] as const)
+  return { kind: 'call', by: 'settle', nth: draw.from(1, callsOf.settle), trouble: { kind: 'dies', when } }
 }
 
 const ends: readonly ProcessEnd[] = [
@@ -172,8 +179,8 @@ const fates: readonly Fate[] = [
 function task(draw: Draw): { partition: number; round: number } {
   const stages = [stageBase.split, stageBase.merge]
   return {
-    partition: draw.chance(0.2) ? draw.one(stages) : draw.from(0, linesMax - 1),
-    round: draw.from(1, 3),
+    partition: draw.chance(0.15) ? draw.one(stages) : draw.from(0, linesMax / 2),
+    round: draw.chance(0.7) ? 1 : draw.from(2, 3),
   }
 }
 
