@@ -157,7 +157,9 @@ function nextText({ pipeline, tally, dropped }: Audited, { config }: World): str
     left > 0 && dropped.length > 0
       ? `${countOf(left, 'object')} not dropped anew: more than ${countText(droppedAnewMax)} at a time, or without a version (write those again)`
       : undefined,
-    tally.failed.objects > 0 ? `work a failed run again: npx millrace retry <run>${stage}` : undefined,
+    tally.failed.objects > 0
+      ? `why a run failed, and how to go on: npx millrace show <run>${stage}`
+      : undefined,
     tally.unclear.objects > 0
       ? 'unclear: a list of objects that was loaded after them may have named them, but it is kept no longer'
       : undefined,

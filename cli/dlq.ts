@@ -119,7 +119,7 @@ function redrivenText(redriven: readonly Redriven[], dryRun: boolean, waiting: b
   const count = (...to: Redriven['to'][]): number => redriven.filter(one => to.includes(one.to)).length
   const [back, done, left] = [count('queue', 'bus'), count('nowhere'), count('unknown')]
   const lines = [
-    `${countOf(back, 'message')} ${dryRun ? 'would be put' : 'put'} back where it came from`,
+    `${countOf(back, 'message')} ${dryRun ? 'would be put' : 'put'} back where ${back === 1 ? 'it' : 'they'} came from`,
     ...(done > 0
       ? [`${countOf(done, 'message')} need no way back: a later reconcile has done the same`]
       : []),

@@ -4,7 +4,7 @@ import { partitionsOf } from '../functions/steps/gather.ts'
 import { retryRun } from '../functions/steps/retry.ts'
 import { cancelRun } from '../functions/steps/stop.ts'
 import { setbacks } from '../shared/certificate.ts'
-import { can, isOpen } from '../shared/lifecycle.ts'
+import { isOpen } from '../shared/lifecycle.ts'
 import { fromItem, type Lane, type PartitionRecord, type RunRecord } from '../shared/records.ts'
 import { failureGroups } from '../shared/slack/failure-groups.ts'
 import { PartitionState, RunState } from '../shared/vocabulary.ts'
@@ -14,7 +14,7 @@ import { followRun, progressText, snapshot } from './progress.ts'
 import { firstRejects, rejectsText } from './rejects.ts'
 import { loadRunRecord, reportOf, runLine } from './report.ts'
 import { openStage } from './stage.ts'
-import { summaryText } from './summary.ts'
+import { nextOf, summaryText } from './summary.ts'
 import { bytesText, countOf, countText, tableText } from './words.ts'
 
 const partitionsShownMax = 20
@@ -26,7 +26,10 @@ export async function listRuns(
   try {
     const runs = await newestRuns(world, options.limit, options.pipeline)
     if (options.json) for (const run of runs) process.stdout.write(`${JSON.stringify(runLine(run))}\n`)
-    else process.stdout.write(runs.length === 0 ? noRunsText(world) : runsText(runs))
+    else
+      process.stdout.write(
+        runs.length === 0 ? noRunsText(world) : `${runsText(runs)}${ofWhich(world, options.pipeline)}`,
+      )
   } finally {
     await close()
   }
@@ -46,6 +49,13 @@ async function newestRuns(world: World, limit: number, pipeline: string | undefi
 function noRunsText({ pipelines, config }: World): string {
   const names = pipelines.map(({ name }) => name).join(', ')
   return `No runs yet of the pipelines in ${config.pipelinesDir}: ${names}.\nDrop a file: npx millrace drop <file>\n`
+}
+
+/** A run of a pipeline in another folder is not listed, and nobody should take it for lost. */
+function ofWhich({ pipelines, config }: World, pipeline: string | undefined): string {
+  if (pipeline !== undefined) return ''
+  const names = pipelines.map(({ name }) => name).join(', ')
+  return `\nOf the pipelines in ${config.pipelinesDir}: ${names}. Others: --pipelines <dir>, or --pipeline <name>\n`
 }
 
 function runsText(runs: RunRecord[]): string {
@@ -77,7 +87,7 @@ export async function showRun(runId: string, options: GlobalOptions & { all: boo
     process.stdout.write(summaryText(report))
     process.stdout.write(rejectsText(rejected, report.recordsRejected))
     process.stdout.write(partitionsText(partitions, options.all))
-    if (can.retry(run.state) === true) process.stdout.write(`\nnpx millrace retry ${runId}\n`)
+    for (const command of nextOf(report)) process.stdout.write(`\n${command}\n`)
   } finally {
     await close()
   }

@@ -1,5 +1,5 @@
 /** What a person reads of an ended run. Pure. */
-import { failureRules } from '../shared/failure.ts'
+import { type FailureCode, failureRules } from '../shared/failure.ts'
 import { can } from '../shared/lifecycle.ts'
 import { taskName } from '../shared/stages.ts'
 import { driftText } from './layout-words.ts'
@@ -33,7 +33,7 @@ export function summaryText(report: RunReport): string {
           ['remedy', report.failure.remedy],
         ]
       : []),
-    ...(canRetry(report) ? [['go on', `npx millrace retry ${report.runId}`]] : []),
+    ...nextOf(report).map(command => ['go on', command]),
   ]
   return `${tableText(rows)}\n`
 }
@@ -51,8 +51,18 @@ function tableOf({ outputs, runId }: RunReport): string[][] {
   return [['table', `${first.slice(0, at + folder.length)} (${countOf(outputs.length, 'file')})`]]
 }
 
-function canRetry({ status }: RunReport): boolean {
-  return can.retry(status) === true
+/** A run keeps its source and its pipeline, so another round of it meets the same. */
+const noRetryHeals: readonly string[] = ['BAD_INPUT', 'SOURCE_CHANGED'] satisfies FailureCode[]
+
+/** The command that gets a run further that was not published; none where only another drop does. */
+export function nextOf({
+  runId,
+  status,
+  failure,
+}: Pick<RunReport, 'runId' | 'status' | 'failure'>): string[] {
+  if (can.retry(status) !== true) return []
+  if (failure?.code === 'BAD_INPUT') return [`npx millrace reject list ${runId}`]
+  return failure && noRetryHeals.includes(failure.code) ? [] : [`npx millrace retry ${runId}`]
 }
 
 function retryText({ partition, round, code, reason }: RunReport['retries'][number]): string {

@@ -153,14 +153,15 @@ async function keepRejects(
   if (rejects.count === 0 && rejects.unfinished === undefined) return undefined
   const tolerated = attempt.run.pipeline.tolerate.rejectedRecords
   const tooMany = rejects.tooMany || rejects.count > tolerated || rejects.unfinished !== undefined
-  const key = tooMany && guessed ? '(not kept)' : await writeRejects(attempt, rejects)
+  const key = tooMany && guessed ? undefined : await writeRejects(attempt, rejects)
   if (!tooMany) return key
   const many = rejects.tooMany ? `more than ${rejectsPerPartitionMax}` : `${rejects.count}`
+  const kept = key === undefined ? 'None is kept' : `All are kept in ${key}`
   const more = rejects.unfinished === undefined ? '' : ` (${rejects.unfinished})`
   throw new MillraceError(
     'BAD_INPUT',
-    `${many} records rejected${more}, ${tolerated} tolerated.${firstOf(attempt, rejects)}`,
-    { remedy: `All are kept in ${key}.${rejects.byWork === 0 ? '' : ` ${remedyOfWork}`}` },
+    `${many} ${rejects.count === 1 ? 'record' : 'records'} rejected${more}, ${tolerated} tolerated.${firstOf(attempt, rejects)}`,
+    { remedy: `${kept}.${rejects.byWork === 0 ? '' : ` ${remedyOfWork}`}` },
   )
 }
 
@@ -171,7 +172,7 @@ function firstOf({ run }: Attempt, { first, byWork }: Rejects): string {
   const { key, byteOffset, line, column, reason } = first
   const object = run.objects ? `in ${key}, ` : ''
   const counted = line === undefined || byWork === 0 ? '' : `, line ${line} of its partition`
-  return ` The first, ${object}at byte ${byteOffset}${counted}${column === undefined ? '' : `, in ${column}`}: ${reason}`
+  return ` The first, ${object}at byte ${byteOffset}${counted}${column === undefined ? '' : `, in ${column}`}: ${reason.replace(/\.?$/, '.')}`
 }
 
 async function writeRejects({ objects, buckets, run, assignment, fence }: Attempt, rejects: Rejects) {

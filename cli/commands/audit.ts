@@ -8,7 +8,7 @@ const more = `
 Every object below the pipeline's prefix, and every manifest for it, is looked up in the ledger by its current version:
   loaded     a run with it has SUCCEEDED
   under way  its run has not ended, or it came within the last five minutes
-  failed     its run has FAILED or was CANCELLED: npx millrace retry <run>
+  failed     its run has FAILED or was CANCELLED: npx millrace show <run> says how to go on
   refused    it cannot be taken as it is: npx millrace show <run> says why
   unclear    a list that was loaded after it is kept no longer, and may have named it
   missing    no run has it: its event was lost, or it was there before Millrace

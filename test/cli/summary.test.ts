@@ -32,3 +32,11 @@ test('a run of a list says how many objects it has, and how their columns differ
 test('a run of one object that has the columns of its pipeline says nothing of either', () => {
   assert.doesNotMatch(summaryText(report), /objects|drift/)
 })
+
+test('a run that failed is to be retried only where that can help: not where it would meet the same file again', () => {
+  const ended = (code: string): string =>
+    summaryText({ ...report, status: RunState.FAILED, failure: { code, words: 'w', remedy: 'r' } })
+  assert.match(ended('TEMPORARY'), /^go on +npx millrace retry r$/m)
+  assert.match(ended('BAD_INPUT'), /^go on +npx millrace reject list r$/m)
+  for (const code of ['BAD_INPUT', 'SOURCE_CHANGED']) assert.doesNotMatch(ended(code), /retry/)
+})

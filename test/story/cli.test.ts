@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { RunState } from '../../shared/vocabulary.ts'
+import { PartitionState, RunState } from '../../shared/vocabulary.ts'
 import { endAll, millrace, type Place, pipelinesDir, type Said, type Up, up } from './command.ts'
 import { tempDir, until } from './story.ts'
 
@@ -206,10 +206,15 @@ describe('A run', () => {
     assert.match(text.stdout, /why +BAD_INPUT: partition \d: .*at byte 14/)
     assert.match(text.stdout, /PARTITION +STATE +RANGE +RECORDS +ATTEMPTS +SETBACKS\n\d +FAILED /)
     assert.match(text.stdout, /partitions +3 \(0 retried\)/, 'what has failed for good was not retried')
-    assert.match(text.stdout, new RegExp(`npx millrace retry ${failed.runId}`))
+    assert.match(text.stdout, new RegExp(`npx millrace reject list ${failed.runId}`))
+    assert.doesNotMatch(text.stdout, /millrace retry/, 'the same file by the same pipeline fails again')
     const shown = report(await millrace(['show', failed.runId, '--json'], place))
     for (const key of reportKeys) assert.ok(key in shown, key)
-    assert.equal((shown.partitionRecords as unknown[]).length, 3)
+    const claimed = (shown.partitionRecords as { state: string }[]).map(({ state }) => state)
+    assert.ok(
+      claimed.includes(PartitionState.FAILED),
+      'those that were not begun when it failed have no record',
+    )
   })
 
   it('is told of in the logs: the functions, and the attempts that failed', async () => {

@@ -88,7 +88,7 @@ describe('a careful attempt', () => {
     const given = await carefulRun({ ...ofNdjson, text: ndjson(9, [4]) })
     const { exitCode, partition } = await worked(given)
     assert.equal(exitCode, 65)
-    assert.match(partition?.failures?.[0]?.reason ?? '', /^1 records rejected .*signal SIGSEGV/)
+    assert.match(partition?.failures?.[0]?.reason ?? '', /^1 record rejected .*signal SIGSEGV/)
   })
 
   it('does not look for a record where the SQL dies without any', async () => {

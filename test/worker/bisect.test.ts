@@ -119,7 +119,7 @@ describe('several records that break the SQL', () => {
       assert.match(
         failure?.reason ?? '',
         new RegExp(
-          `^${rejectedRecords + 1} records rejected \\(there may be more\\), ${rejectedRecords} tolerated. The first, at byte ${offset}, line 3 of its partition: Conversion Error: .*'x2'.* All are kept in .*TRY_CAST`,
+          `^${rejectedRecords + 1} records? rejected \\(there may be more\\), ${rejectedRecords} tolerated. The first, at byte ${offset}, line 3 of its partition: Conversion Error: .*'x2'.* All are kept in .*TRY_CAST`,
         ),
       )
       const kept = await rejectsOf(run.given, stateKeys.rejects(runId, 0, 1))
