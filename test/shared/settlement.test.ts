@@ -112,6 +112,19 @@ describe('what is left unread', () => {
     assert.deepEqual(given(verdictOf(left(150))), [[150, 210]])
   })
 
+  test('is no more proven of its start than what was read was of its own', () => {
+    const hintOf = (told: Partial<Assignment>) => {
+      const assignments = new Map([[1, { partition: 1, start: 110, end: 210, ...told }]])
+      const verdict = verdictOf(left(150), { assignments })
+      return verdict.kind === 'again' ? verdict.resplits[0]?.hint : verdict.kind
+    }
+    const guessed = { exactStart: 150, unproven: true }
+    assert.deepEqual(hintOf({}), guessed)
+    assert.deepEqual(hintOf({ exactStart: 110, unproven: true }), guessed)
+    for (const proof of [{ exactStart: 110 }, { scanFrom: 10 }])
+      assert.deepEqual(hintOf(proof), { exactStart: 150 })
+  })
+
   test('is not given away beside what is decided for the next round already', () => {
     const begun = [{ partition: 0, at: 60, end: 110, first: 3, shares: 1, depth: 1 }]
     assert.deepEqual(given(verdictOf(left(150), { begun })), [[60, 110]])

@@ -235,3 +235,10 @@ test('a start that an attempt left off at, whose own start was a guess, is prove
   assert.equal(isGuessed(unproven), true)
   assert.deepEqual(await provenStart(unproven), { exactStart: quoted.indexOf('4,5') })
 })
+
+test('of several wishes that it leaves off, the first says why', async () => {
+  const leave = new Leave()
+  leave.ask('asked')
+  leave.end()
+  assert.deepEqual([leave.why, await leave.asked, leave.ending.aborted], ['asked', 'asked', true])
+})
