@@ -4,9 +4,17 @@ import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isoTime, systemClock } from '../shared/clock.ts'
 import { formatsOptions, formatsReport } from './formats.ts'
+import { manyPartitionsTables } from './many-partitions.ts'
 import { planningTable } from './planning.ts'
 import { planningFormatsTables } from './planning-formats.ts'
+import { reclaimsTable } from './reclaims.ts'
+import { localReclaimsTable } from './reclaims-local.ts'
+import { settleTable } from './settle-alone.ts'
 import { throughputTable } from './throughput.ts'
+
+const simulatedRuns = 1_000
+const localCopies = 3
+const localTurns = 2
 
 const options = formatsOptions()
 const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
@@ -15,6 +23,10 @@ try {
   say(`${isoTime(systemClock.now()).slice(0, 10)}, Node ${process.versions.node}, ${machine}`)
   say(`## Planning\n\n${await planningTable()}`)
   say(`## Planning an object of 10 TB\n\n${await planningFormatsTables()}`)
+  say(`## A run, for each of its partitions\n\n${await manyPartitionsTables()}`)
+  say(`## Settling a round, alone\n\n${await settleTable()}`)
+  say(`## What reclaims repeat: simulated\n\n${await reclaimsTable(simulatedRuns)}`)
+  say(`## What reclaims repeat: real workers\n\n${await localReclaimsTable(localCopies, localTurns)}`)
   say(`## Each format, one thread\n\n${await formatsReport(options)}`)
   say(`## A 1 GB CSV file, end to end\n\n${await throughputTable(folder)}`)
 } finally {
