@@ -162,11 +162,16 @@ export function setbacks(record: PartitionRecord): Pick<Failure, 'round' | 'code
   return [...reclaims(record), ...(record.failures ?? [])].toSorted((a, b) => a.round - b.round)
 }
 
-/** Batch retries nothing but reclaims, so the n-th attempt of a job tells of n - 1 of them. */
+/**
+ * Batch retries nothing but reclaims, so the n-th attempt of a job tells of n - 1 of them; but for those of which the
+ * attempts before it have said so themselves.
+ */
 function reclaims(record: PartitionRecord): Pick<Failure, 'round' | 'code' | 'reason'>[] {
   const attempts = new Map<string, { round: number; count: number }>()
-  for (const { jobId, jobAttempt, round } of record.claims ?? []) {
-    const count = Math.max(attempts.get(jobId)?.count ?? 0, jobAttempt - 1)
+  const said = (record.failures ?? []).filter(({ code, fence }) => code === 'SPOT_RECLAIMED' && fence > 0)
+  for (const { jobId, jobAttempt, round, fence } of record.claims ?? []) {
+    const known = said.filter(failure => failure.jobId === jobId && failure.fence < fence).length
+    const count = Math.max(attempts.get(jobId)?.count ?? 0, jobAttempt - 1 - known)
     attempts.set(jobId, { round, count })
   }
   return [...attempts.values()].flatMap(({ round, count }) =>

@@ -186,6 +186,16 @@ describe('a certificate', () => {
     )
   })
 
+  test('tells of a reclaim once, where the attempt that met it has said so and Batch retried it', () => {
+    const claim = (jobAttempt: number) => ({ round: 1, fence: jobAttempt, jobId: 'j', jobAttempt, at: time })
+    const said = { ...failureOf('SPOT_RECLAIMED', 1), fence: 1, jobId: 'j' }
+    const reclaims = (attempts: number, failures = [said]) =>
+      setbacks({ ...succeeded(0), claims: [1, 2, 3].slice(0, attempts).map(claim), failures }).length
+    assert.deepEqual([reclaims(1), reclaims(2), reclaims(3)], [1, 1, 2])
+    assert.equal(reclaims(3, [said, { ...said, fence: 3 }]), 3)
+    assert.equal(reclaims(2, [{ ...said, jobId: 'another' }]), 2)
+  })
+
   test('tells what went wrong before: reclaims that Batch retried too, in order of the rounds', () => {
     const record = {
       ...succeeded(0, [10, 310]),
