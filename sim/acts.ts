@@ -44,11 +44,14 @@ async function drop(house: MemoryHouse, act: Act & { kind: 'drop' }): Promise<vo
 }
 
 /** Records of unlike lengths, so that no cut meets the start of one but by chance. */
-export function bodyOf({ lines, salt, mark }: Act & { kind: 'drop' }, { source }: Pipeline): string {
+export function bodyOf(
+  { lines, salt, mark, everyLine }: Act & { kind: 'drop' },
+  { source }: Pipeline,
+): string {
   const marked = mark === undefined ? -1 : Math.floor(lines / 2)
   const records = Array.from({ length: lines }, (_, at) => {
     const width = widthMin + ((at * 7 + salt.length * 3 + lines) % (widthMost - widthMin))
-    return `${salt} ${at}${at === marked && mark ? marks[mark] : ''}`.padEnd(width, '.')
+    return `${salt} ${at}${mark && (everyLine || at === marked) ? marks[mark] : ''}`.padEnd(width, '.')
   })
   if (source.format === 'json') return `[${records.map(line => JSON.stringify({ line })).join(',\n')}]\n`
   return records.map(record => `${record}\n`).join('')

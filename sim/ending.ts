@@ -24,7 +24,7 @@ export async function endOf(house: MemoryHouse, story: Story, troubles: Troubles
   for (const run of await runsOf(house)) {
     const name = `run ${run.runId}`
     if (isOpen(run.state)) broken.push(`Every run ends: ${name} is ${run.state}`)
-    else broken.push(...(await leftBy(house, run)), ...untold(house, run, troubles))
+    else broken.push(...(await leftBy(house, run, story)), ...untold(house, run, troubles))
     if (!mayFail(story) && run.state !== RunState.SUCCEEDED)
       broken.push(`Every run ends: ${name} is ${run.state} for no fault of its own`)
   }
@@ -73,7 +73,7 @@ function untold(house: MemoryHouse, run: RunRecord, troubles: Troubles): string[
   return [`Said once: nobody was told that run ${run.runId} is ${run.state}`]
 }
 
-async function leftBy(house: MemoryHouse, run: RunRecord): Promise<string[]> {
+async function leftBy(house: MemoryHouse, run: RunRecord, story: Story): Promise<string[]> {
   const { ports, config } = house
   const broken: string[] = []
   const name = `run ${run.runId}`
@@ -86,7 +86,7 @@ async function leftBy(house: MemoryHouse, run: RunRecord): Promise<string[]> {
   }
   const entry = await ports.records.get(recordKeys.source(run.source, run.source.version ?? ''))
   if (entry?.runId !== run.runId) broken.push(`Once: the ledger does not name ${name}`)
-  broken.push(...(await outputsOf(house, run)))
+  broken.push(...(await outputsOf(house, run, story)))
   const finished: RunState[] = [RunState.SUCCEEDED, RunState.REFUSED]
   if (!finished.includes(run.state)) return broken
   const pieces = await keysBelow(ports.objects, config.buckets.state, stateKeys.piecesPrefix(run.runId))
@@ -97,7 +97,7 @@ async function leftBy(house: MemoryHouse, run: RunRecord): Promise<string[]> {
 }
 
 /** All that a certificate names is there; and nothing else but what a retry needs. */
-async function outputsOf(house: MemoryHouse, run: RunRecord): Promise<string[]> {
+async function outputsOf(house: MemoryHouse, run: RunRecord, { faults }: Story): Promise<string[]> {
   const { ports, config } = house
   const broken: string[] = []
   const certified = ports.certificates.filter(({ runId }) => runId === run.runId)
@@ -115,7 +115,10 @@ async function outputsOf(house: MemoryHouse, run: RunRecord): Promise<string[]> 
     await keysBelow(ports.objects, config.buckets.output, outputKeys.runPrefix(prefix, run.runId)),
   )
   // One that Batch holds for dead may write long after the last sweep; removing that is its own duty, if it lives to.
-  for (const key of house.children.lostZombies > 0 ? [] : there)
+  // Where its run was refused meanwhile, nobody tells it.
+  const late = run.state === RunState.REFUSED && faults.some(({ kind }) => kind === 'process')
+  const spared = late || house.children.lostZombies > 0
+  for (const key of spared ? [] : there)
     if (!named.has(key)) broken.push(`Nothing orphaned: ${key} of a ${run.state} run is named by nobody`)
   for (const key of named) if (!there.has(key)) broken.push(`All or nothing: ${key} is named and not there`)
   return broken

@@ -1,11 +1,10 @@
 /** A story is a value, drawn whole from its seed: who does what, and what goes wrong. */
 import { stageBase } from '../shared/documents.ts'
-import { MillraceError } from '../shared/errors.ts'
 import { seededRandom } from '../shared/memory/clock.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
 import { catalog, listedName } from './catalog.ts'
 import { Draw } from './draw.ts'
-import type { Fate } from './fates.ts'
+import { fates } from './drawn-fates.ts'
 import type { Fault } from './faults.ts'
 import type { ProcessEnd } from './life.ts'
 import type { Trouble } from './trouble.ts'
@@ -15,7 +14,16 @@ export type Mark = keyof typeof marks
 
 /** After so many turns of the story, or once nothing else is left to happen. */
 export type Act = { after: number } /** `listed`: as objects elsewhere, and a manifest of them. */ & (
-  | { kind: 'drop'; pipeline: string; key: string; lines: number; salt: string; mark?: Mark; listed?: true }
+  | {
+      kind: 'drop'
+      pipeline: string
+      key: string
+      lines: number
+      salt: string
+      mark?: Mark
+      everyLine?: true
+      listed?: true
+    }
   | { kind: 'remove'; key: string }
   /** Of every run that may be retried. */
   | { kind: 'retry' }
@@ -65,9 +73,10 @@ function beginning(draw: Draw, pipelines: readonly Pipeline[]): Act[] {
   }))
 }
 
-function markOf(draw: Draw): { mark?: Mark } {
-  if (draw.chance(0.9)) return {}
-  return { mark: draw.chance(0.6) ? 'rejected' : 'fatal' }
+function markOf(draw: Draw): { mark?: Mark; everyLine?: true } {
+  if (draw.chance(0.88)) return {}
+  const mark = draw.chance(0.6) ? 'rejected' : 'fatal'
+  return draw.chance(0.4) ? { mark, everyLine: true } : { mark }
 }
 
 function laterActs(draw: Draw, begun: readonly Act[]): Act[] {
@@ -169,12 +178,6 @@ function processFault(draw: Draw): Fault {
     trouble: draw.weighted(kinds)(),
   }
 }
-
-const fates: readonly Fate[] = [
-  { kind: 'throws', error: new MillraceError('TEMPORARY_FAILURE', 'the network hiccups') },
-  { kind: 'throws', error: new MillraceError('WORK_FAILED', 'a bad day') },
-  { kind: 'starts wrong', bytesLater: 7 },
-]
 
 function task(draw: Draw): { partition: number; round: number } {
   const stages = [stageBase.split, stageBase.merge]
