@@ -21,9 +21,11 @@ export async function failuresWithoutCause(
   for (const run of runs) {
     for (const task of await tasksOf(house, run)) {
       if (!house.children.hadZombies) broken.push(...saidTwice(run, task))
+      broken.push(...takenBack(run, task, troubles), ...triedTooOften(house, run, task))
       counted += (task.failures ?? []).filter(({ code }) => isCounted(code)).length
     }
   }
+  broken.push(...runs.flatMap(endedForNothing))
   const causes =
     (troubles.struck.get('worker') ?? 0) + attemptsPerFate * runs.length * troubles.of('work').length
   if (counted > causes && !hasOtherCauses(story))
@@ -53,6 +55,42 @@ function saidTwice(
 
 function countOf(rows: readonly { jobId?: string }[], job: string): number {
   return rows.filter(({ jobId }) => jobId === job).length
+}
+
+/** What nothing ever ends a run for: machines, guesses, and rounds without end. */
+const noReasons: readonly string[] = ['SPOT_RECLAIMED', 'MISCUT', 'SUPERSEDED', 'ROUNDS_EXHAUSTED']
+
+function endedForNothing({ runId, state, failure }: RunRecord): string[] {
+  if (failure === undefined || !noReasons.includes(failure.code)) return []
+  return [`Every run ends: ${runId} is ${state} for ${failure.code}`]
+}
+
+/** Lines need no guesses: who was taken back had been told or given something wrong. */
+function takenBack(
+  { runId }: RunRecord,
+  { partition, failures = [] }: PartitionRecord,
+  troubles: Troubles,
+): string[] {
+  const guessed = troubles.of('work').some(({ misfortune }) => misfortune.kind === 'starts wrong')
+  if (guessed || !failures.some(({ code }) => code === 'MISCUT')) return []
+  return [`Only the failed: partition ${partition} of ${runId} had SUCCEEDED and was worked again`]
+}
+
+/** As often as its pipeline says, and once with care; since a person has last forgiven it. */
+function triedTooOften(
+  house: MemoryHouse,
+  run: RunRecord,
+  { partition, failures = [] }: PartitionRecord,
+): string[] {
+  const { attempts } = house.pipelines.find(({ name }) => name === run.pipeline)?.retry ?? { attempts: 0 }
+  const since = run.forgivenRound ?? 0
+  const rounds = new Set(
+    failures.filter(({ code, round }) => isCounted(code) && round > since).map(({ round }) => round),
+  )
+  if (rounds.size <= attempts + 1) return []
+  return [
+    `Every run ends: partition ${partition} of ${run.runId} failed in ${rounds.size} rounds of ${attempts}`,
+  ]
 }
 
 /** Files that are bad or change, jobs that find no machine or are forgotten: whole arrays fail of one of these. */

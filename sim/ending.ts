@@ -20,13 +20,24 @@ export async function endOf(house: MemoryHouse, story: Story, troubles: Troubles
   const { failures } = house
   for (const { step, error } of failures) broken.push(`Every run ends: ${step} met ${wordsOf(error)}`)
   broken.push(...(await saidTooOften(house, story, troubles)))
-  broken.push(...(await failuresWithoutCause(house, story, troubles)))
+  broken.push(...(await unloaded(house)), ...(await failuresWithoutCause(house, story, troubles)))
   for (const run of await runsOf(house)) {
     const name = `run ${run.runId}`
     if (isOpen(run.state)) broken.push(`Every run ends: ${name} is ${run.state}`)
     else broken.push(...(await leftBy(house, run, story)), ...untold(house, run, troubles))
     if (!mayFail(story) && run.state !== RunState.SUCCEEDED)
       broken.push(`Every run ends: ${name} is ${run.state} for no fault of its own`)
+  }
+  return broken
+}
+
+/** Every drop has its run, or is known to be the same as an earlier one. */
+async function unloaded({ ports, dropped }: MemoryHouse): Promise<string[]> {
+  const broken: string[] = []
+  for (const { version, ...ref } of dropped) {
+    const entry = await ports.records.get(recordKeys.source(ref, version))
+    if (entry === undefined)
+      broken.push(`Conservation: no run has the drop of ${ref.key}, version ${version}`)
   }
   return broken
 }

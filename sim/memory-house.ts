@@ -36,6 +36,7 @@ export class MemoryHouse {
   readonly deliveries: Deliveries
   /** Every call of a port, in order. */
   readonly calls: PortCall[] = []
+  readonly dropped: { bucket: string; key: string; version: string }[] = []
   /** Errors that no story asked for. */
   readonly failures: Failed[] = []
   readonly logged: Logged[] = []
@@ -90,6 +91,7 @@ export class MemoryHouse {
   async drop(key: string, body: string | Buffer, options: WriteOptions = {}): Promise<string> {
     const bucket = this.config.buckets.drops
     const { version = '' } = await this.ports.objects.write({ bucket, key }, Buffer.from(body), options)
+    this.dropped.push({ bucket, key, version })
     const pipeline = pipelineFor(this.pipelines, key)
     return pipeline ? runIdOf(pipeline.name, { bucket, key }, version) : ''
   }
