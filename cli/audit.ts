@@ -52,6 +52,8 @@ export async function audit(options: AuditCommand): Promise<number> {
     if (options.dropMissing && opened.running) refuseStale(opened.running, world.pipelines, pipeline.name)
     const audited = await auditPipeline(world, pipeline, options)
     if (!options.json) process.stdout.write(auditText(audited, world))
+    const asleep = world.config.stage === 'local' && !opened.running && !opened.stack
+    if (asleep) process.stderr.write(asleepText)
     const went = opened.stack === undefined || (await awaitRuns(opened, audited.dropped, options))
     if (options.json) sayJson(auditedLine(audited))
     const { failed, missing } = audited.tally
@@ -60,6 +62,9 @@ export async function audit(options: AuditCommand): Promise<number> {
     await opened.close()
   }
 }
+
+const asleepText =
+  'note: no local stack is up; what was copied by hand into its drops folder is seen by the next `npx millrace up`\n'
 
 async function auditPipeline(world: World, pipeline: Pipeline, options: AuditCommand): Promise<Audited> {
   const since = options.since === undefined ? undefined : sinceOf(options.since, world.clock.now())

@@ -2,6 +2,7 @@
 import { type FailureCode, failureRules } from '../shared/failure.ts'
 import { can } from '../shared/lifecycle.ts'
 import { taskName } from '../shared/stages.ts'
+import { RunState } from '../shared/vocabulary.ts'
 import { driftText } from './layout-words.ts'
 import type { RunReport } from './report.ts'
 import { bytesText, countOf, countText, tableText } from './words.ts'
@@ -22,7 +23,7 @@ export function summaryText(report: RunReport): string {
     ...(report.retries.length > listedMax ? [['', `and ${report.retries.length - listedMax} more`]] : []),
     [
       'records',
-      `${countText(report.recordsRead)} read, ${countText(report.recordsWritten)} written, ${countText(report.recordsRejected)} rejected`,
+      `${countText(report.recordsRead)} read, ${countText(report.recordsWritten)} written, ${countText(report.recordsRejected)} rejected${ofWhat(report)}`,
     ],
     ...tableOf(report),
     ...report.rejects.slice(0, listedMax).map((path, at) => [at === 0 ? 'rejects' : '', path]),
@@ -36,6 +37,11 @@ export function summaryText(report: RunReport): string {
     ...nextOf(report).map(command => ['go on', command]),
   ]
   return `${tableText(rows)}\n`
+}
+
+/** What failed partitions read and rejected is not among them. */
+function ofWhat({ status }: RunReport): string {
+  return status === RunState.FAILED ? ', in the partitions that are done' : ''
 }
 
 function objectsText({ count, bytes }: NonNullable<RunReport['objects']>): string {

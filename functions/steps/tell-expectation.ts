@@ -16,7 +16,10 @@ export async function tellExpectation(world: World, event: unknown): Promise<voi
   const day = await loadDay(world, name, date)
   if (!day || day.told === day.state) return
   const pipeline = world.pipelines.find(one => one.name === name)
-  if (pipeline?.notify.slack === undefined) return remember(world, day, day.thread)
+  if (pipeline?.notify.slack === undefined) {
+    world.log.warn('nobody is told of expected files: notify.slack is not set', { pipeline: name, date })
+    return remember(world, day, day.thread)
+  }
   const claimed = await claim(world, day)
   if (claimed) await remember(world, claimed, await tell(world, claimed, pipeline, pipeline.notify.slack))
 }
