@@ -103,7 +103,9 @@ async function forget(world: World, run: RunRecord): Promise<void> {
 async function lookAtJobs(world: World, run: RunRecord, record: RoundRecord): Promise<void> {
   const waiting = [...chunksOf(record).keys()].filter(chunk => record[`end${chunk}`] === undefined)
   if (waiting.length === 0) return closeRound(world, run.pipeline, record)
-  const gone = world.clock.now() - (record.claimedAt ?? 0) >= jobsForgottenAfterMs
+  // A submit that died with its jobs recorded may be taken over long after.
+  const since = record.submittedAt ?? record.claimedAt ?? 0
+  const gone = world.clock.now() - since >= jobsForgottenAfterMs
   const ids = waiting.flatMap(chunk => record[`job${chunk}`] ?? [])
   const jobs = await describedJobs(world, ids)
   for (const chunk of waiting) {

@@ -108,7 +108,11 @@ async function finishRound(world: World, record: RoundRecord): Promise<void> {
  */
 async function recordJob(world: World, record: RoundRecord, chunk: number, jobId: string): Promise<boolean> {
   const key = recordKeys.round(record.runId, record.round)
-  const outcome = await world.records.update(key, { set: { [`job${chunk}`]: jobId } }, claimOf(record))
+  const outcome = await world.records.update(
+    key,
+    { set: { [`job${chunk}`]: jobId, submittedAt: world.clock.now() } },
+    claimOf(record),
+  )
   if (outcome.ok) return true
   const standing = await loadRound(world, record.runId, record.round)
   if (standing?.[`job${chunk}`] !== jobId) await world.jobs.terminate(jobId, supersededReason)

@@ -7,7 +7,7 @@ import type { PartitionState, RoundState, RunState, Stage } from './vocabulary.t
 
 export type { OutputObject, Pieces, Report, Rest, SourceRange } from './report.ts'
 
-/** Partitions a plan page and a record page hold: 10,000 finishing children never share one hot key. */
+/** Of a plan page and of a record page: 10,000 finishing children never share one hot key. */
 export const partitionsPerPage = 1000
 /** AWS Batch's limit for one array. */
 export const childrenPerArrayMax = 10_000
@@ -82,7 +82,6 @@ export interface RoundRecord {
   runId: string
   round: number
   state: RoundState
-  /** Absent: work. */
   stage?: Stage
   partitions: number
   /** Its arrays, where they are not of 10,000 partitions each but the last. */
@@ -90,6 +89,8 @@ export interface RoundRecord {
   /** Epoch ms; not to be submitted before. */
   dueAt: number
   claimedAt?: number
+  /** Of the newest of its jobs, when it was recorded. */
+  submittedAt?: number
   /** Job id of each array of this round, by its number: `job0`, `job1`, ... */
   [job: `job${number}`]: string
   /** Terminal status of each, likewise: `end0`, ... */

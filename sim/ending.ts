@@ -8,7 +8,7 @@ import type { Objects } from '../shared/ports.ts'
 import { type RunRecord, recordKeys } from '../shared/records.ts'
 import { RunState } from '../shared/vocabulary.ts'
 import { runsOf } from './acts.ts'
-import { failuresWithoutCause } from './blame.ts'
+import { comesLate, failuresWithoutCause } from './blame.ts'
 import type { Troubles } from './faults.ts'
 import type { MemoryHouse } from './memory-house.ts'
 import { tellLeaseMs, toldMark } from './steps.ts'
@@ -108,7 +108,7 @@ async function leftBy(house: MemoryHouse, run: RunRecord, story: Story): Promise
 }
 
 /** All that a certificate names is there; and nothing else but what a retry needs. */
-async function outputsOf(house: MemoryHouse, run: RunRecord, { faults }: Story): Promise<string[]> {
+async function outputsOf(house: MemoryHouse, run: RunRecord, story: Story): Promise<string[]> {
   const { ports, config } = house
   const broken: string[] = []
   const certified = ports.certificates.filter(({ runId }) => runId === run.runId)
@@ -126,10 +126,8 @@ async function outputsOf(house: MemoryHouse, run: RunRecord, { faults }: Story):
     await keysBelow(ports.objects, config.buckets.output, outputKeys.runPrefix(prefix, run.runId)),
   )
   // One that Batch holds for dead may write long after the last sweep; removing that is its own duty, if it lives to.
-  // Where its run was refused meanwhile, nobody tells it.
-  const late = run.state === RunState.REFUSED && faults.some(({ kind }) => kind === 'process')
-  const spared = late || house.children.lostZombies > 0
-  for (const key of spared ? [] : there)
+  const spared = run.state !== RunState.SUCCEEDED && comesLate(story)
+  for (const key of spared || house.children.lostZombies > 0 ? [] : there)
     if (!named.has(key)) broken.push(`Nothing orphaned: ${key} of a ${run.state} run is named by nobody`)
   for (const key of named) if (!there.has(key)) broken.push(`All or nothing: ${key} is named and not there`)
   return broken

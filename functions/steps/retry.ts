@@ -4,7 +4,7 @@ import { type Assignment, type RunDocument, stageBase } from '../../shared/docum
 import { MillraceError } from '../../shared/errors.ts'
 import { can } from '../../shared/lifecycle.ts'
 import { PartitionPlan } from '../../shared/partition-plan.ts'
-import { type Lane, type RunRecord, runIndexes } from '../../shared/records.ts'
+import { type Lane, type RoundRecord, type RunRecord, runIndexes } from '../../shared/records.ts'
 import { plannedTask, stageOf, taskCount } from '../../shared/stages.ts'
 import { PartitionState, Stage } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
@@ -27,13 +27,26 @@ export async function retryRun(world: World, runId: string, lane: Lane = {}): Pr
   const now = world.clock.now()
   const { assignments, grown } = await outstanding(world, run)
   const { pages, chunks } = plannedRound(round, inLane(assignments, lane))
-  const stage = stageOf(await openRound(world, runId, pages, round, now, stageOf(run), chunks))
-  const set = { round, stage, forgivenRound: run.round, ...grown, ...openAgain(run) }
+  const opened = await openRound(world, runId, pages, round, now, stageOf(run), chunks)
+  const begun = { stage: stageOf(opened), ...grown, ...(await nextStage(world, run, opened)) }
+  const set = { round, forgivenRound: run.round, ...begun, ...openAgain(run) }
   const moved = await moveRun(world, run, 'retried', set)
   if (!moved)
     throw new MillraceError('NOT_ALLOWED', 'Somebody else has just moved the run; look at it again.')
   await publishRoundDue(world, moved, now)
   return moved
+}
+
+/** A settle that died had opened the next stage with this round: how many tasks that has. */
+async function nextStage(
+  world: World,
+  run: RunRecord,
+  opened: RoundRecord,
+): Promise<Partial<Pick<RunRecord, 'partitions' | 'merges'>>> {
+  const stage = stageOf(opened)
+  if (stage === stageOf(run)) return {}
+  if (stage === Stage.merge) return { merges: opened.partitions }
+  return { partitions: (await runDocument(world, { ...run, stage })).partitions }
 }
 
 interface Outstanding {
