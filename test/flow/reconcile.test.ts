@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { jobsForgottenAfterMs } from '../../functions/reconcile.ts'
 import { scheduledEvent } from '../../local/events/envelope.ts'
+import { recordKeys } from '../../shared/records.ts'
 import type { RecordKey } from '../../shared/table.ts'
-import { RunState } from '../../shared/vocabulary.ts'
+import { RoundState, RunState } from '../../shared/vocabulary.ts'
 import { type HouseOptions, MemoryHouse } from '../../sim/memory-house.ts'
 import type { PortCall } from '../../sim/port-calls.ts'
 import { assertWell, partitionOf, runOf } from './endings.ts'
@@ -51,6 +52,27 @@ describe('reconcile', () => {
     for (const partition of [0, 1, 2]) {
       assert.deepEqual((await partitionOf(house, runId, partition)).failures ?? [], [])
     }
+    await assertWell(house)
+  })
+
+  test('knows a job for forgotten that a submit recorded a day before another took over from it', async () => {
+    let submits = 0
+    const house = new MemoryHouse({
+      pipelines: [linesPipeline()],
+      // The third write of a submit says that the round is RUNNING.
+      fault: ({ by, name }) =>
+        by === 'submit' && name === 'records.update' && ++submits === 3 ? 'before' : undefined,
+      afterFault: 'lost',
+      copies: ({ step }) => (step === 'track' ? 0 : 1),
+    })
+    const runId = await house.drop('text/a.txt', linesOf(3))
+    await house.untilQuiet()
+    assert.equal((await house.ports.records.get(recordKeys.round(runId, 1)))?.state, RoundState.SUBMITTING)
+    for (const { jobId } of house.ports.jobs.submitted()) house.ports.jobs.forget(jobId)
+    await house.moveTo(house.ports.clock.now() + jobsForgottenAfterMs)
+    await house.untilEnded(3)
+    const run = await runOf(house, runId)
+    assert.deepEqual([run.state, run.round], [RunState.SUCCEEDED, 1])
     await assertWell(house)
   })
 
