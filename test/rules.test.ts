@@ -94,7 +94,8 @@ describe('the layers', () => {
       ...imports(inFolder('functions'), specifier => /(^|\/)(worker|local|sim|cli|bench)\//.test(specifier)),
       ...imports(
         inFolder('worker'),
-        specifier => /(^|\/)(functions|local|sim|cli|bench)\//.test(specifier) && !allowed.includes(specifier),
+        specifier =>
+          /(^|\/)(functions|local|sim|cli|bench)\//.test(specifier) && !allowed.includes(specifier),
       ),
     ]
     assert.deepEqual(upward, [])

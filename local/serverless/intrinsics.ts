@@ -147,7 +147,10 @@ const localValues: Readonly<Record<string, (id: string, template: Template) => L
     Arn: arn('dynamodb', `table/${config.table}`),
   }),
   'AWS::Batch::JobQueue': (id, { config }) => {
-    const names: Record<string, string> = { JobQueue: config.jobQueue, OnDemandJobQueue: config.jobQueueOnDemand }
+    const names: Record<string, string> = {
+      JobQueue: config.jobQueue,
+      OnDemandJobQueue: config.jobQueueOnDemand,
+    }
     const value = arn('batch', `job-queue/${names[id] ?? id}`)
     return { ref: value, JobQueueArn: value }
   },
