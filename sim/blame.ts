@@ -21,8 +21,12 @@ export async function failuresWithoutCause(
   const runs = await runsOf(house)
   for (const run of runs) {
     for (const task of await tasksOf(house, run)) {
-      broken.push(...takenBack(run, task, troubles))
-      if (!late) broken.push(...saidTwice(run, task), ...triedTooOften(house, run, task))
+      if (!late)
+        broken.push(
+          ...takenBack(run, task, troubles),
+          ...saidTwice(run, task),
+          ...triedTooOften(house, run, task),
+        )
       counted += (task.failures ?? []).filter(({ code }) => isCounted(code)).length
     }
   }
@@ -95,7 +99,8 @@ function triedTooOften(
 }
 
 /** A worker that Batch holds for ended goes on: it may try once more than anybody asked it to. */
-export function comesLate({ faults }: Story): boolean {
+export function comesLate({ acts, faults }: Story): boolean {
+  if (acts.some(({ kind }) => kind === 'cancel')) return true
   return faults.some(
     fault =>
       fault.kind === 'process' && (fault.trouble.kind === 'freezes' || fault.trouble.kind === 'lingers'),

@@ -30,7 +30,7 @@ export async function readLines(
   for (let ahead = lookAheadBytes; ; ahead *= 2) {
     const until = Math.min(dataEnd, assignment.end + ahead)
     const startIn = (read: Buffer): number | undefined =>
-      assignment.exactStart ?? firstStart(read, from, assignment.start, dataStart)
+      knownStart(assignment) ?? firstStart(read, from, assignment.start, dataStart)
     const leaves = (read: readonly Buffer[]): boolean =>
       leave?.why !== undefined && hasRecord(Buffer.concat(read), startIn, from)
     const bytes = await readRange(objects, run, { start: from, end: until }, leaves)
@@ -43,6 +43,11 @@ export async function readLines(
     const owned = bytes.subarray(range.start - from, range.end - from)
     return { range, bytes: owned, records: countLines(owned) }
   }
+}
+
+/** Told, or where a scan from there would begin. */
+export function knownStart({ start, exactStart, scanFrom }: Assignment): number | undefined {
+  return exactStart ?? (scanFrom !== undefined && scanFrom >= start ? scanFrom : undefined)
 }
 
 function firstStart(bytes: Buffer, from: number, start: number, dataStart: number): number | undefined {

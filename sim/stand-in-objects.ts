@@ -3,13 +3,15 @@ import { pagesOfList } from '../functions/steps/object-list.ts'
 import type { Assignment, RunDocument } from '../shared/documents.ts'
 import type { PlacedObject } from '../shared/plan/objects.ts'
 import type { Objects } from '../shared/ports.ts'
-import { countLines, type LinesRead, readLines } from './stand-in-lines.ts'
+import { countLines, knownStart, type LinesRead, readLines } from './stand-in-lines.ts'
 
 export async function readObjects(
   objects: Objects,
   run: RunDocument,
-  { partition, start, end }: Assignment,
+  assignment: Assignment,
 ): Promise<LinesRead> {
+  const { partition, end } = assignment
+  const start = Math.max(assignment.start, knownStart(assignment) ?? 0)
   const reads: LinesRead[] = []
   const bases: number[] = []
   for (const object of (await Array.fromAsync(pagesOfList({ objects }, run))).flat()) {
