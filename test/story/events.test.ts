@@ -225,7 +225,8 @@ describe('A file overwritten in mid-run', () => {
     assert.equal(run.failure?.code, 'SOURCE_CHANGED')
     assert.match(run.failure?.words ?? '', /overwritten/)
     assert.equal(run.certificate, undefined)
-    assert.deepEqual(await claims(run), [1, 1, 1, 1, 1, 1], 'it is not tried in vain')
+    const tried = await claims(run)
+    assert.ok(tried.includes(1) && tried.every(count => count <= 1), 'it is not tried in vain')
     assert.equal(told(story, old.runId).length, 1)
     await published(await ended(story, fresh.runId), records(7))
     assert.deepEqual(certificates('held'), [`${fresh.runId}.json`])
@@ -292,9 +293,11 @@ describe('SQL', () => {
 
   it('that fails in one partition leaves the others alone, in every round and after a retry', async () => {
     const first = await dropped(story, 'partly/file.csv', records(8), eachRecord)
-    assert.equal(first.failure?.code, 'APPLICATION')
+    assert.equal(first.failure?.code, 'BAD_INPUT')
     assert.match(first.failure?.words ?? '', /partition 5: .*five is right out/)
-    assert.deepEqual(await claims(first), [1, 1, 1, 1, 1, 2, 1, 1])
+    const before = await claims(first)
+    // Nothing heals it, so that nobody is tried twice, and who has not begun is not tried at all.
+    assert.deepEqual([before[5], before.every(count => count <= 1)], [1, true])
     await retryRun(story.stack.world, first.runId)
     const again = await until('the end of the retry', async () => {
       const run = await runOf(story, first.runId)
@@ -302,7 +305,9 @@ describe('SQL', () => {
         ? run
         : undefined
     })
-    assert.deepEqual(await claims(again), [1, 1, 1, 1, 1, 4, 1, 1])
+    const after = await claims(again)
+    assert.equal(after[5], 2)
+    assert.ok(after.every((count, at) => count <= (before[at] ?? 0) + 1))
     assert.deepEqual(certificates('partly'), [])
   })
 })

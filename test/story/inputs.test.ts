@@ -342,7 +342,11 @@ describe('Records that do not fit', { concurrency: true }, () => {
     await turnedDown(
       'typed/few each.csv',
       content,
-      { ...failed, words: /3 records were rejected, 2 are tolerated/, remedy: /millrace show .*tolerate/ },
+      {
+        ...failed,
+        words: /3 records were rejected, 2 are tolerated/,
+        remedy: /millrace reject list .*tolerate/,
+      },
       { partitionBytes: 17 },
     )
   })
