@@ -22,7 +22,7 @@ ask(secondOpinions.moto, true, {
 })
 const onPaths = {
   'may hold signs, and letters of any script, and no two are taken for one': lists,
-  'has the keys with that prefix in order of their UTF-8 bytes, each with size and etag': lists,
+  'has the keys with that prefix in order of their UTF-8 bytes, each with size, etag and time': lists,
   'may hold control characters, and no two are taken for one':
     'versitygw 1.8.0 lists a control character as U+FFFD',
   'may look as if they were escaped, and no two are taken for one': paths,
