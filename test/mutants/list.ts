@@ -186,13 +186,6 @@ export const mutants: readonly Mutant[] = [
     to: "return 'written'",
   },
   {
-    name: 'what an interrupted settle gave away is given away again',
-    file: 'functions/steps/gather.ts',
-    from: '...(await begunResplits(world, runId, round + 1)),',
-    to: '',
-    seedsMax: 10_000,
-  },
-  {
     name: 'a run that is being stopped submits its next round',
     file: 'functions/submit.ts',
     from: 'else if (run.stopping) await leaveOut(world, run, claimed)',
