@@ -5,8 +5,8 @@ const records = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dyna
 const polled = ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']
 const wait = ['iam:PassRole', 'scheduler:CreateSchedule']
 const askBatch = ['batch:DescribeJobs', 'batch:ListJobs']
-const everyFunction = [...traced, ...logged, ...records, 'events:PutEvents']
-const direct = [...everyFunction, 'sqs:SendMessage']
+const everyFunction = [...traced, ...logged, ...records, 'events:PutEvents', 'kms:Decrypt']
+const direct = [...everyFunction, 'sqs:SendMessage', 'kms:GenerateDataKey']
 const readState = ['s3:GetObject', 's3:ListBucket']
 const onOutput = ['s3:DeleteObject', 's3:GetObject', 's3:ListBucket', 's3:PutObject']
 // The worker's
@@ -15,7 +15,15 @@ const onState = ['s3:GetObject', 's3:PutObject']
 const writeOutput = ['s3:AbortMultipartUpload', 's3:DeleteObject', 's3:GetObject', 's3:PutObject']
 
 const unsorted: Record<string, string[]> = {
-  PartitionRole: [...everyFunction, ...polled, ...onDrops, ...onState, 's3:ListBucket', ...wait],
+  PartitionRole: [
+    ...everyFunction,
+    ...polled,
+    ...onDrops,
+    ...onState,
+    's3:ListBucket',
+    'kms:GenerateDataKey',
+    ...wait,
+  ],
   SubmitRole: [...direct, ...readState, ...wait, ...askBatch, 'batch:SubmitJob', 'batch:TerminateJob'],
   TrackRole: [...everyFunction, ...polled, ...readState, ...askBatch, 'batch:TerminateJob'],
   SettleRole: [
@@ -26,6 +34,8 @@ const unsorted: Record<string, string[]> = {
     ...readState,
     's3:PutObject',
     's3:DeleteObject',
+    // Once for objects, once for messages.
+    'kms:GenerateDataKey',
     ...onOutput,
   ],
   NotifyRole: [...direct, ...readState, 'secretsmanager:GetSecretValue'],
@@ -48,6 +58,8 @@ const unsorted: Record<string, string[]> = {
     's3:ListBucket',
     'dynamodb:GetItem',
     'dynamodb:UpdateItem',
+    'kms:Decrypt',
+    'kms:GenerateDataKey',
   ],
 }
 
