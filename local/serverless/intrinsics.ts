@@ -141,13 +141,17 @@ const localValues: Readonly<Record<string, (id: string, template: Template) => L
     const name = id === 'Bus' ? config.bus : id
     return { ref: name, Name: name, Arn: arn('events', `event-bus/${name}`) }
   },
+  'AWS::SNS::Topic': id => ({ ref: arn('sns', id) }),
   'AWS::Events::Rule': id => ({ ref: id, Arn: arn('events', `rule/${id}`) }),
   'AWS::DynamoDB::Table': (_, { config }) => ({
     ref: config.table,
     Arn: arn('dynamodb', `table/${config.table}`),
   }),
   'AWS::Batch::JobQueue': (id, { config }) => {
-    const names: Record<string, string> = { JobQueue: config.jobQueue, OnDemandJobQueue: config.jobQueueOnDemand }
+    const names: Record<string, string> = {
+      JobQueue: config.jobQueue,
+      OnDemandJobQueue: config.jobQueueOnDemand,
+    }
     const value = arn('batch', `job-queue/${names[id] ?? id}`)
     return { ref: value, JobQueueArn: value }
   },

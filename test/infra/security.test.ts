@@ -44,16 +44,18 @@ describe('the key', () => {
       const uses = Action.filter(action => using.includes(action))
       assert.ok(uses.length === 0 || Condition !== undefined, `${Sid} gives ${uses.join(', ')} to all`)
       const text = JSON.stringify(Condition ?? {})
-      if (uses.length > 0) assert.match(text, /"kms:(ViaService|EncryptionContext:aws:(sqs|logs):arn)"/, Sid)
+      if (uses.length > 0)
+        assert.match(text, /"kms:(ViaService|EncryptionContext:aws:(sqs:arn|logs:arn|sns:topicArn))"/, Sid)
     }
   })
 
-  it('is for this account and two services, and for nobody else', () => {
-    const principals = statements().map(({ Principal }) =>
-      textIn(at(Principal, 'AWS') ?? at(Principal, 'Service')),
+  it('is for this account and three services, and for nobody else', () => {
+    const principals = statements().flatMap(({ Principal }) =>
+      [at(Principal, 'AWS') ?? at(Principal, 'Service')].flat().map(textIn),
     )
     assert.deepEqual([...new Set(principals)].toSorted(), [
       'arn:aws:iam::123456789012:root',
+      'cloudwatch.amazonaws.com',
       'events.amazonaws.com',
       'logs.us-east-1.amazonaws.com',
     ])

@@ -40,6 +40,7 @@ resources:
     Role: { Type: AWS::IAM::Role }
     Bus: { Type: AWS::Events::EventBus }
     Topic: { Type: AWS::SNS::Topic }
+    Stream: { Type: AWS::Kinesis::Stream }
 `
 
 test('the functions of the project are wired in their order, each with its way in and its way out', () => {
@@ -171,7 +172,7 @@ test('what the local stack would have to ignore is refused, with its place', t =
       /functions\.work\.events\[0\].*only sqs, eventBridge and schedule/,
     ],
     [withFunction('[{ sqs: { arn: !GetAtt Nowhere.Arn } }]'), /events\[0\]\.sqs\.arn.*no resource Nowhere/],
-    [withFunction('[{ sqs: { arn: !GetAtt Topic.Arn } }]'), /Topic is an AWS::SNS::Topic/],
+    [withFunction('[{ sqs: { arn: !GetAtt Stream.Arn } }]'), /Stream is an AWS::Kinesis::Stream/],
     [withFunction('[{ sqs: { arn: !GetAtt Role.Arn } }]'), /no queue of it: role\/Role/],
     [
       withFunction(`[{ sqs: { arn: '\${ssm:/queue}' } }]`),
