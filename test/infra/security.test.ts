@@ -71,6 +71,24 @@ describe('the key', () => {
     assert.doesNotMatch(JSON.stringify(found), /aws:Source/)
   })
 
+  it('can be used by whoever raises alarms for the topic that has them, or nobody would be told', () => {
+    const topics = all('AWS::SNS::Topic').map(
+      ([, { TopicName }]) => `arn:aws:sns:us-east-1:123456789012:${TopicName}`,
+    )
+    const found = statements().filter(({ Condition }) => JSON.stringify(Condition ?? {}).includes(':sns:'))
+    assert.deepEqual(
+      found.map(({ Condition }) =>
+        textIn(at(Condition, 'StringEquals.kms:EncryptionContext:aws:sns:topicArn')),
+      ),
+      topics,
+    )
+    const senders = ofType(template, 'AWS::SNS::TopicPolicy')
+      .flatMap(([, { Properties }]) => statementsOf(Properties.PolicyDocument as Node))
+      .map(({ Principal }) => at(Principal, 'Service'))
+    assert.deepEqual(at(found[0]?.Principal, 'Service'), senders)
+    assert.doesNotMatch(JSON.stringify(found), /aws:Source/)
+  })
+
   it('can be used by CloudWatch Logs for every log group of the template, and for no other stage', () => {
     const service = 'logs.us-east-1.amazonaws.com'
     const found = statements().find(({ Principal }) => textIn(at(Principal, 'Service')) === service)
@@ -85,7 +103,7 @@ describe('the key', () => {
 })
 
 describe('what is kept', () => {
-  it('is encrypted under our key: objects, records, messages, logs', () => {
+  it('is encrypted under our key: objects, records, messages, alarms, logs', () => {
     for (const id of buckets) {
       const [rule, ...more] = at(
         template.Resources[id],
@@ -101,7 +119,8 @@ describe('what is kept', () => {
       assert.equal(at(SSESpecification, 'SSEType'), 'KMS', id)
       assert.ok(isOurKey(at(SSESpecification, 'KMSMasterKeyId')), id)
     }
-    for (const [id, queue] of all('AWS::SQS::Queue')) assert.ok(isOurKey(queue.KmsMasterKeyId), id)
+    for (const type of ['AWS::SQS::Queue', 'AWS::SNS::Topic'])
+      for (const [id, { KmsMasterKeyId }] of all(type)) assert.ok(isOurKey(KmsMasterKeyId), id)
     for (const [id, group] of all('AWS::Logs::LogGroup')) assert.ok(isOurKey(group.KmsKeyId), id)
   })
 
