@@ -78,6 +78,31 @@ describe('a run that was published', () => {
     assert.equal(counts.RunsNotPublished, undefined)
   })
 
+  test('counts a partition each time it is worked again, and not because another is', async () => {
+    const { counts } = await played(
+      [
+        { partition: 0, round: 1, kind: 'throws', error: temporary },
+        { partition: 1, round: 1, kind: 'throws', error: temporary },
+        { partition: 1, round: 2, kind: 'throws', error: temporary },
+      ],
+      { pipelines: [linesPipeline({ retry: { attempts: 5 } })] },
+    )
+    assert.deepEqual([counts['RoundsSubmitted text'], counts['PartitionsRetried TEMPORARY']], [3, 3])
+  })
+
+  test('cannot count a round twice that two settle at the same time', async () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const failing: Misfortune = { partition: 1, round: 1, kind: 'throws', error: temporary }
+      const { counts } = await played([failing], { seed, copies: () => 3 })
+      assert.equal(counts['PartitionsRetried TEMPORARY'], 1, `seed ${seed}`)
+    }
+  })
+
+  test('counts a reclaim after which Batch itself started the attempt again, though nothing failed', async () => {
+    const { counts } = await played([{ partition: 1, round: 1, kind: 'zombie', again: true }])
+    assert.deepEqual([counts['SpotReclaims text'], counts['RoundsSubmitted text']], [1, 1])
+  })
+
   test('says how often Spot took an attempt back', async () => {
     const { counts } = await played([
       { partition: 1, round: 1, kind: 'zombie', again: false },

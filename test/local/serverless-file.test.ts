@@ -207,3 +207,14 @@ test('what the local stack would have to ignore is refused, with its place', t =
   ]
   for (const [text, words] of refused) assert.match(refusal(t, text), words, text)
 })
+
+test('a rule that tells people by a topic sends nothing, and keeps its other targets', t => {
+  const targets = '[{ Id: a, Arn: !Ref Topic }, { Id: b, Arn: !GetAtt Orders.Arn }]'
+  const rule = `Properties: { EventPattern: { a: [1] }, Targets: ${targets} }`
+  const text = withFunction('[]').concat(`    Rule: { Type: AWS::Events::Rule, ${rule} }\n`)
+  const { rules } = wiringOf(t, { 'serverless.yml': text })
+  assert.deepEqual(
+    rules.map(one => one.targets),
+    [['Orders']],
+  )
+})
