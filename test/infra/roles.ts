@@ -77,6 +77,7 @@ const unsorted: Record<string, string[]> = {
   JobRole: [
     ...onDrops,
     ...onState,
+    's3:AbortMultipartUpload',
     ...writeOutput,
     's3:DeleteObject',
     's3:ListBucket',

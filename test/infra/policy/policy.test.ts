@@ -11,7 +11,7 @@ import { keysOf } from './keys.ts'
 import { observer, Replayed, type Seen } from './replay.ts'
 import { serviceCalls, type Used } from './service-calls.ts'
 import { grantsOf, judge, matches } from './statements.ts'
-import { playSeeds, playWhole, uploadOf, workWithCheckpoint } from './stories.ts'
+import { playSeeds, playWhole, uploadsTo, workWithCheckpoint } from './stories.ts'
 
 /** Those who ask with credentials of their own. */
 const people = ['person', 'retry', 'cancel']
@@ -52,11 +52,14 @@ describe('the roles', () => {
     for (const call of seen) {
       if (!people.includes(call.by)) await replayed.get(call.by)?.replay(call)
     }
-    const { call, remove } = await uploadOf(localConfig('', '').buckets.output)
-    await assert.rejects(
-      async () => replayed.get('worker')?.replay(call),
-      (error: unknown) => isError(error, 'REQUEST_REFUSED'),
-    )
+    const { output, state } = localConfig('', '').buckets
+    const { calls, remove } = await uploadsTo([output, state])
+    for (const call of calls) {
+      await assert.rejects(
+        async () => replayed.get('worker')?.replay(call),
+        (error: unknown) => isError(error, 'REQUEST_REFUSED'),
+      )
+    }
     await remove()
     for (const { role, need } of serviceCalls(template, callers)) use(role, need)
     verdict = judge(grantsOf(template), used)

@@ -5,13 +5,14 @@ import path from 'node:path'
 import { submitLeaseMs } from '../../../functions/submit.ts'
 import { newId } from '../../../shared/clock.ts'
 import type { PipelineInput } from '../../../shared/pipeline.ts'
-import type { Ports } from '../../../shared/ports.ts'
+import type { Clock, Ports } from '../../../shared/ports.ts'
 import { manifestsPrefix } from '../../../shared/reserved.ts'
 import { stragglerAgeMsMin } from '../../../shared/stragglers.ts'
 import { type HouseOptions, MemoryHouse } from '../../../sim/memory-house.ts'
 import { playStory } from '../../../sim/play.ts'
 import { storyOf } from '../../../sim/story.ts'
-import { linesOf, linesPipeline } from '../../flow/settings.ts'
+import { Leave } from '../../../worker/notice/leave.ts'
+import { csvPipeline, linesOf, linesPipeline } from '../../flow/settings.ts'
 import { givenRun, worked } from '../../worker/given.ts'
 import { program, removePrograms } from '../../worker/programs.ts'
 import type { Seen } from './replay.ts'
@@ -43,6 +44,8 @@ export async function playWhole(observed: Observed): Promise<void> {
   await playOvertaken(observed)
   await playExpected(observed)
   await playSlow(observed)
+  await playZombie(observed)
+  await playRefused(observed)
   await playListed(observed)
 }
 
@@ -111,6 +114,23 @@ async function playSlow(observed: Observed): Promise<void> {
   await house.untilEnded(1)
 }
 
+/** Believed lost, it goes on, and takes away what it has written once its work is another's. */
+async function playZombie(observed: Observed): Promise<void> {
+  const misfortunes = [{ partition: 1, round: 1, kind: 'zombie' as const, again: true }]
+  const house = houseOf(observed, linesPipeline(), { misfortunes })
+  await house.drop('text/a.txt', linesOf(4))
+  await house.untilEnded()
+  await house.children.letIdleGo()
+  await house.untilQuiet()
+}
+
+/** A header that is not the pipeline's: nothing is frozen, and a person is told. */
+async function playRefused(observed: Observed): Promise<void> {
+  const house = houseOf(observed, csvPipeline)
+  await house.drop('table/a.csv', 'id\n1\n')
+  await house.untilEnded()
+}
+
 /** A manifest that names objects of the drops bucket, where there is a version to each, and says none. */
 async function playListed(observed: Observed): Promise<void> {
   const house = houseOf(observed, linesPipeline({ split: { partitionBytes: 60 } }))
@@ -122,6 +142,16 @@ async function playListed(observed: Observed): Promise<void> {
   await house.untilEnded()
 }
 
+/** Time in which whoever looks out for a wish to leave off does so twice, and then waits to be called off. */
+function looksTwice(): Clock['sleep'] {
+  let looks = 0
+  return (_, over) =>
+    new Promise(resolve => {
+      if (looks++ < 2 || over === undefined || over.aborted) setImmediate(resolve)
+      else over.addEventListener('abort', () => resolve(), { once: true })
+    })
+}
+
 /** The worker itself, with a command that keeps something between two attempts. */
 export async function workWithCheckpoint(observed: Observed): Promise<number[]> {
   const command = program(`const before = existsSync(kept('count'))
@@ -129,24 +159,25 @@ export async function workWithCheckpoint(observed: Observed): Promise<number[]> 
     if (!before) process.exit(1)
     say({ id: 1 })`)
   try {
-    const given = await givenRun({ text: 'id\n1\n', work: { command, columns: { id: 'BIGINT' } } })
-    const { objects, records } = observed({ ...given } as unknown as Ports, 'worker')
-    return [
-      (await worked(given, { objects, records })).exitCode,
-      (await worked(given, { objects, records })).exitCode,
-    ]
+    const planned = await givenRun({ text: 'id\n1\n', work: { command, columns: { id: 'BIGINT' } } })
+    const given = { ...planned, clock: { ...planned.clock, sleep: looksTwice() } }
+    const { objects, records } = observed({ ...planned } as unknown as Ports, 'worker')
+    const options = { objects, records, leave: new Leave() }
+    return [(await worked(given, options)).exitCode, (await worked(given, options)).exitCode]
   } finally {
     removePrograms()
   }
 }
 
-/** An output that goes up in parts, one of which is not taken: the others are given up. */
-export async function uploadOf(bucket: string): Promise<{ call: Seen; remove: () => Promise<void> }> {
+/** Files that go up in parts, one of which is not taken: the others are given up. */
+export async function uploadsTo(buckets: string[]): Promise<{ calls: Seen[]; remove: () => Promise<void> }> {
   const file = path.join(tmpdir(), `millrace-policy-${newId()}`)
   const sparse = await open(file, 'w')
   await sparse.truncate(singlePutBytesMax + 1)
   await sparse.close()
-  const given = [{ bucket, key: 'curated/run=r/part-0-1.parquet' }, { file }]
-  const call = { by: 'worker', port: 'objects', method: 'write', given, missing: false }
-  return { call, remove: () => rm(file) }
+  const calls = buckets.map(bucket => {
+    const given = [{ bucket, key: 'large' }, { file }]
+    return { by: 'worker', port: 'objects', method: 'write', given, missing: false }
+  })
+  return { calls, remove: () => rm(file) }
 }
