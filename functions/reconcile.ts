@@ -17,6 +17,7 @@ import { EventType, JobStatus, RoundState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { eventDoor } from './doorway/doors.ts'
 import { checkExpectations } from './steps/expectations.ts'
+import { type Gauges, gaugeJobs, gaugeRun, measureGauges, noGauges } from './steps/gauges.ts'
 import { reviveGroups } from './steps/groups.ts'
 import { describedJobs, endJobs } from './steps/jobs.ts'
 import { announce, closeRound, endChunk, loadRound, publishRoundDue } from './steps/rounds.ts'
@@ -39,11 +40,15 @@ export const handler = eventDoor('reconcile', reconcile)
 export async function reconcile(world: World): Promise<void> {
   await reviveGroups(world, reconcileGraceMs)
   await checkExpectations(world, reconcileGraceMs)
-  await eachRun(world, openRunsPk, nudge)
+  const gauges = noGauges()
+  await eachRun(world, openRunsPk, (_, run) => nudge(world, run, gauges))
   await eachRun(world, closingRunsPk, lookAgain)
+  measureGauges(world, gauges)
 }
 
-async function eachRun(world: World, pk: string, look: typeof nudge): Promise<void> {
+type Look = (world: World, run: RunRecord) => Promise<void>
+
+async function eachRun(world: World, pk: string, look: Look): Promise<void> {
   let after: string | undefined
   for (let page = 0; page < pagesMax; page++) {
     const query = { index: 'open' as const, pk, limit: 100, ...(after === undefined ? {} : { after }) }
@@ -56,7 +61,7 @@ async function eachRun(world: World, pk: string, look: typeof nudge): Promise<vo
 }
 
 /** One stuck run must not hide the others. */
-async function lookSafely(world: World, run: RunRecord, look: typeof nudge): Promise<void> {
+async function lookSafely(world: World, run: RunRecord, look: Look): Promise<void> {
   try {
     await look(world, run)
   } catch (error) {
@@ -64,13 +69,14 @@ async function lookSafely(world: World, run: RunRecord, look: typeof nudge): Pro
   }
 }
 
-async function nudge(world: World, run: RunRecord): Promise<void> {
+async function nudge(world: World, run: RunRecord, gauges: Gauges): Promise<void> {
+  gaugeRun(gauges, run, world.clock.now())
   const quietMs = world.clock.now() - epochMs(run.updatedAt)
   if (quietMs < reconcileGraceMs) return
   if (!isOpen(run.state)) return quietMs < tellWithinMs ? announce(world, run) : forget(world, run)
   const record = await loadRound(world, run.runId, run.round)
   if (!record) return world.log.error('an open run without its round', { runId: run.runId, round: run.round })
-  if (record.state === RoundState.RUNNING) await lookAtJobs(world, run, record)
+  if (record.state === RoundState.RUNNING) await lookAtJobs(world, run, record, gauges)
   if (record.state === RoundState.ENDED) {
     const { runId, pipeline, round } = run
     return world.bus.publish({ type: EventType.roundEnded, detail: { runId, pipeline, round } })
@@ -100,7 +106,7 @@ async function forget(world: World, run: RunRecord): Promise<void> {
 }
 
 /** Jobs that Batch says are terminal, or has forgotten, have ended: settle finds out how. */
-async function lookAtJobs(world: World, run: RunRecord, record: RoundRecord): Promise<void> {
+async function lookAtJobs(world: World, run: RunRecord, record: RoundRecord, gauges: Gauges): Promise<void> {
   const waiting = [...chunksOf(record).keys()].filter(chunk => record[`end${chunk}`] === undefined)
   if (waiting.length === 0) return closeRound(world, run.pipeline, record)
   // A submit that died with its jobs recorded may be taken over long after.
@@ -113,6 +119,7 @@ async function lookAtJobs(world: World, run: RunRecord, record: RoundRecord): Pr
     if (status === undefined || !terminalJob(status)) continue
     await endChunk(world, run.pipeline, { runId: run.runId, round: run.round, chunk }, status)
   }
+  gaugeJobs(world, gauges, run, [...jobs.values()])
   const alive = [...jobs.values()].filter(({ status }) => !terminalJob(status))
   await watchJobs(world, run, record, alive)
 }

@@ -4,6 +4,7 @@ import { plannedRound } from '../shared/chunks.ts'
 import { outputKeys, stateKeys } from '../shared/documents.ts'
 import { parseOwnEvent } from '../shared/events.ts'
 import { supersededReason } from '../shared/failure.ts'
+import { settledMeasured } from '../shared/metrics.ts'
 import { firstRound } from '../shared/plan.ts'
 import type { RoundRecord, RunRecord } from '../shared/records.ts'
 import { settleRound } from '../shared/settlement.ts'
@@ -60,14 +61,15 @@ async function carryOut(world: World, facts: RoundFacts, verdict: Verdict): Prom
 async function giveUp(
   world: World,
   facts: RoundFacts,
-  { kind, failure }: Verdict & { kind: 'giveUp' | 'cancel' },
+  verdict: Verdict & { kind: 'giveUp' | 'cancel' },
 ): Promise<void> {
+  const { kind, failure } = verdict
   await sweepLost(world, facts.document, [...facts.partitions, ...(facts.tasks ?? [])])
   const cancelled = kind === 'cancel'
   const happening = cancelled ? 'cancelled' : 'gaveUp'
   const run = await moveRun(world, facts.run, happening, { failure: { ...failure } })
   world.log.error(cancelled ? 'cancelled' : 'gave up', { runId: facts.run.runId, ...failure })
-  if (run) await announce(world, run)
+  if (run) await say(world, facts, verdict, run)
 }
 
 async function publish(
@@ -87,7 +89,7 @@ async function publish(
   const totals = { recordsRead, recordsWritten, recordsRejected }
   const run = await moveRun(world, facts.run, 'published', { certificate: key, totals })
   world.log.info('published', { runId: certificate.runId, certificate: key, ...totals })
-  if (run) await announce(world, run)
+  if (run) await say(world, facts, verdict, run)
 }
 
 async function stoppedMeanwhile(world: World, facts: RoundFacts, run: RunRecord | undefined): Promise<void> {
@@ -107,7 +109,7 @@ async function again(world: World, facts: RoundFacts, verdict: Verdict & { kind:
   const opened = await openRound(world, run.runId, pages, round, dueAt, stageOf(run), chunks)
   await markMiscut(world, facts, verdict.miscut)
   const grown = resplits.length > 0 ? { partitions, resplits: [...(run.resplits ?? []), round] } : {}
-  await goOn(world, run, opened, grown)
+  await goOn(world, facts, verdict, opened, grown)
 }
 
 /** Another settle of this round was quicker, and decided on other facts. */
@@ -118,23 +120,22 @@ async function settleBegun(world: World, facts: RoundFacts): Promise<void> {
 }
 
 /** The split stage is done: cut what it laid down. */
-async function openWork(
-  world: World,
-  { run }: RoundFacts,
-  verdict: Verdict & { kind: 'work' },
-): Promise<void> {
+async function openWork(world: World, facts: RoundFacts, verdict: Verdict & { kind: 'work' }): Promise<void> {
+  const { run } = facts
   const ref = { bucket: world.config.buckets.state, key: stateKeys.splitRun(run.runId) }
   const document = await freeze(world.objects, ref, verdict.document)
   const round = run.round + 1
   const opened = await openRound(world, run.runId, firstRound(document, round), round, world.clock.now())
-  await goOn(world, run, opened, { partitions: document.partitions })
+  await goOn(world, facts, verdict, opened, { partitions: document.partitions })
 }
 
 async function openMerge(
   world: World,
-  { run }: RoundFacts,
-  { tasks }: Verdict & { kind: 'merge' },
+  facts: RoundFacts,
+  verdict: Verdict & { kind: 'merge' },
 ): Promise<void> {
+  const { run } = facts
+  const { tasks } = verdict
   const bucket = world.config.buckets.state
   await inTurns(tasks, task =>
     writeOnce(world.objects, { bucket, key: stateKeys.merge(run.runId, task.merge) }, task),
@@ -145,27 +146,42 @@ async function openMerge(
     tasks.map(({ partition }) => mergeAssignment(partition)),
   )
   const opened = await openRound(world, run.runId, pages, round, world.clock.now(), Stage.merge)
-  await goOn(world, run, opened, { merges: tasks.length })
+  await goOn(world, facts, verdict, opened, { merges: tasks.length })
 }
 
 async function goOn(
   world: World,
-  run: RunRecord,
+  facts: RoundFacts,
+  verdict: Verdict,
   opened: RoundRecord,
   set: Record<string, Json> = {},
 ): Promise<void> {
+  const { run } = facts
   const { round, dueAt, partitions } = opened
   const stage = stageOf(opened)
   const moved = await moveRun(world, run, 'waited', { ...set, round, stage })
   world.log.info('another round', { runId: run.runId, round, stage, partitions, dueAt })
-  if (moved) await publishRoundDue(world, moved, dueAt)
+  if (!moved) return
+  measureSettled(world, facts, verdict)
+  await publishRoundDue(world, moved, dueAt)
 }
 
 /** Nothing of it is published, nothing of it stays. */
-async function refuse(world: World, facts: RoundFacts, { failure }: Verdict & { kind: 'refuse' }) {
+async function refuse(world: World, facts: RoundFacts, verdict: Verdict & { kind: 'refuse' }) {
+  const { failure } = verdict
   await sweepRefused(world, facts.document)
   await sweepPieces(world, facts.run)
   const run = await moveRun(world, facts.run, 'refused', { failure: { ...failure } })
   world.log.error('refused', { runId: facts.run.runId, ...failure })
-  if (run) await announce(world, run)
+  if (run) await say(world, facts, verdict, run)
+}
+
+/** Only who moved the run gets here, so that each round counts once. */
+async function say(world: World, facts: RoundFacts, verdict: Verdict, moved: RunRecord): Promise<void> {
+  measureSettled(world, facts, verdict)
+  await announce(world, moved)
+}
+
+function measureSettled({ measure }: World, facts: RoundFacts, verdict: Verdict): void {
+  if (measure) for (const one of settledMeasured(facts, verdict)) measure(one)
 }

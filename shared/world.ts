@@ -1,5 +1,6 @@
 /** What every doorway and the worker are handed. */
 import type { Config } from './config.ts'
+import type { Measure } from './metrics.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { Log, Ports } from './ports.ts'
 
@@ -7,6 +8,8 @@ export interface World extends Ports {
   config: Config
   pipelines: readonly Pipeline[]
   log: Log
+  /** Absent where nobody collects measurements. */
+  measure?: Measure
 }
 
 /**

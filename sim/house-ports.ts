@@ -29,6 +29,8 @@ export interface PortOptions {
   skewToleratedMs?: number
   /** Puts a fault into the table. */
   spoiled?: (records: Records) => Records
+  /** Looks on: what each function, worker or person is handed in place of these ports. */
+  observed?: (ports: Ports, by: string) => Ports
   /** Outputs are compared byte for byte with the source (default), where there are not too many. */
   withContent?: boolean
 }

@@ -74,13 +74,13 @@ export class MemoryHouse {
   /** The world as it is handed to a function, a worker, or a person. */
   worldOf(who: Life | string): World {
     const life = typeof who === 'string' ? new Life(who) : who
-    const ports = interposedPorts(this.ports.watched, life.by, (call, act) => this.#call(life, call, act))
+    const handed = this.#options.observed?.(this.ports.watched, life.by) ?? this.ports.watched
+    const ports = interposedPorts(handed, life.by, (call, act) => this.#call(life, call, act))
     const skewMs = this.#options.skewMs?.(life) ?? 0
-    const { clock } = ports
-    const own = skewMs === 0 ? clock : { ...clock, now: () => clock.now() + skewMs }
+    const clock = skewMs === 0 ? ports.clock : { ...ports.clock, now: () => ports.clock.now() + skewMs }
     return {
       ...ports,
-      clock: own,
+      clock,
       config: this.config,
       pipelines: this.pipelines,
       log: logOf(life.by, this.logged, this.failures),

@@ -2,7 +2,7 @@
 import type { Certificate } from '../shared/certificate.ts'
 import { openGroupsPk } from '../shared/groups.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
-import type { Records } from '../shared/ports.ts'
+import type { Ports, Records } from '../shared/ports.ts'
 import { closingRunsPk, openRunsPk } from '../shared/records.ts'
 import { perform, retryAll, runsOf } from './acts.ts'
 import { catalog } from './catalog.ts'
@@ -50,6 +50,8 @@ export interface PlayOptions {
   traced?: boolean
   /** Puts a fault into the table beneath the house: a test of the simulator itself. */
   spoiled?: (records: Records) => Records
+  /** Looks on at what everybody asks of the ports. */
+  observed?: (ports: Ports, by: string) => Ports
 }
 
 /** Errors: none of the story's; what surprises is a violation. */
@@ -76,7 +78,7 @@ export async function playStory(story: Story, options: PlayOptions = {}): Promis
 function houseOf(
   { seed }: Story,
   troubles: Troubles,
-  { pipelines = catalog, spoiled }: PlayOptions,
+  { pipelines = catalog, spoiled, observed }: PlayOptions,
   note?: (line: string) => void,
 ): MemoryHouse {
   const stuck = new Set(troubles.of('stuck').map(({ nth }) => nth))
@@ -103,6 +105,7 @@ function houseOf(
     ...(seed % 2 === 0 ? { afterFault: 'lost' as const } : {}),
     ...(note ? { note } : {}),
     ...(spoiled ? { spoiled } : {}),
+    ...(observed ? { observed } : {}),
   })
 }
 

@@ -1,7 +1,6 @@
 /** What every handler shares: the world, logs with the run on every line, metrics, traces, partial failure. */
 import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch'
 import { Logger } from '@aws-lambda-powertools/logger'
-import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import { Tracer } from '@aws-lambda-powertools/tracer'
 import { captureLambdaHandler } from '@aws-lambda-powertools/tracer/middleware'
 import middy, { type MiddlewareObj } from '@middy/core'
@@ -10,6 +9,7 @@ import { withFields } from '../../shared/log.ts'
 import type { Log } from '../../shared/ports.ts'
 import type { FunctionName } from '../../shared/vocabulary.ts'
 import { type World, worldKey } from '../../shared/world.ts'
+import { createMeter } from './meter.ts'
 
 /** What a doorway does with one event. */
 export type Step = (world: World, event: unknown) => Promise<void>
@@ -24,7 +24,7 @@ export type QueueHandler = (
 export type EventHandler = (event: unknown, context: AnyContext) => Promise<void>
 
 const logger = new Logger()
-const metrics = new Metrics()
+const meter = createMeter()
 const tracer = new Tracer()
 
 /** Fed by SQS: each message on its own; the ones that fail come again, and end in the dead-letter queue. */
@@ -51,15 +51,14 @@ export function eventDoor(name: FunctionName, step: Step): EventHandler {
 async function take(world: World, name: FunctionName, step: Step, event: unknown): Promise<void> {
   try {
     await step({ ...world, log: withRun(world.log, event) }, event)
-    metrics.addMetric(`${name}Done`, MetricUnit.Count, 1)
   } catch (error) {
-    metrics.addMetric(`${name}Failed`, MetricUnit.Count, 1)
+    world.measure?.({ metric: 'StepFailures', value: 1, labels: { function: name } })
     world.log.error(`${name} failed`, { error, ...runFields(event) })
     throw error
   }
 }
 
-/** Traces and metrics only where there is an AWS to send them to. */
+/** Traces only where there is an AWS to send them to; the local stack's world measures nothing. */
 function observed(): MiddlewareObj<unknown, unknown, Error, AnyContext> {
   const traced = captureLambdaHandler(tracer) as MiddlewareObj<unknown, unknown, Error, AnyContext>
   return {
@@ -68,18 +67,13 @@ function observed(): MiddlewareObj<unknown, unknown, Error, AnyContext> {
     },
     after: async request => {
       if (!request.context[worldKey]) await traced.after?.(request)
-      flush(request.context)
+      meter.flush()
     },
     onError: async request => {
       if (!request.context[worldKey]) await traced.onError?.(request)
-      flush(request.context)
+      meter.flush()
     },
   }
-}
-
-function flush(context: AnyContext): void {
-  if (context[worldKey]) metrics.clearMetrics()
-  else metrics.publishStoredMetrics()
 }
 
 async function worldFor(context: AnyContext, name: FunctionName): Promise<World> {
@@ -88,7 +82,8 @@ async function worldFor(context: AnyContext, name: FunctionName): Promise<World>
   logger.addContext(context)
   // Not before it is needed: the local stack has a world of its own and no use for the SDK.
   const { wireWorld } = await import('./wire.ts')
-  return wireWorld(withFields(powertoolsLog, {}))
+  const world = await wireWorld(withFields(powertoolsLog, {}))
+  return { ...world, measure: meter.of(world.config.stage) }
 }
 
 const powertoolsLog: Log = {

@@ -3,6 +3,7 @@ import { isoTime } from '../../shared/clock.ts'
 import { type ObjectList, type RunDocument, stateKeys } from '../../shared/documents.ts'
 import { isError } from '../../shared/errors.ts'
 import type { Drop } from '../../shared/events.ts'
+import { registrationMeasured } from '../../shared/metrics.ts'
 import { packedRound } from '../../shared/plan/objects.ts'
 import { isRefusal, type Refusal } from '../../shared/plan/refusal.ts'
 import { splitRound, splitsFirst } from '../../shared/plan/split.ts'
@@ -68,7 +69,9 @@ export async function register(
   // Before the run: once that is there, a repeated event looks no further.
   const owner = await enterLedger(world, run, drop)
   if (owner) return world.log.info('another run has this drop', { runId, by: owner.runId })
-  await world.records.put(toItem(recordKeys.run(runId), run, runIndexes(run)), [{ state: { absent: true } }])
+  const item = toItem(recordKeys.run(runId), run, runIndexes(run))
+  const { ok } = await world.records.put(item, [{ state: { absent: true } }])
+  if (ok) for (const one of registrationMeasured(run)) world.measure?.(one)
   world.log.info(refused ? 'refused' : 'planned', { runId, partitions: run.partitions, ...run.failure })
   await (refused ? announce(world, run) : publishRoundDue(world, run, world.clock.now()))
 }

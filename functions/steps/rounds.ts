@@ -5,6 +5,7 @@ import { isoTime } from '../../shared/clock.ts'
 import type { AssignmentPage } from '../../shared/documents.ts'
 import { stateKeys } from '../../shared/documents.ts'
 import { after, allows, type RunHappening, roundTable, runTable } from '../../shared/lifecycle.ts'
+import { moveMeasured } from '../../shared/metrics.ts'
 import {
   fromItem,
   type RoundChunk,
@@ -80,7 +81,9 @@ export async function moveRun(
   // Why it failed is no longer why it is what it is.
   const remove = happening === 'retried' ? ['failure', 'stopping'] : []
   const outcome = await world.records.update(recordKeys.run(run.runId), { ...change, remove }, guard)
-  return outcome.ok ? fromItem<RunRecord>(outcome.item) : undefined
+  if (!outcome.ok) return undefined
+  for (const one of moveMeasured(run, happening)) world.measure?.(one)
+  return fromItem<RunRecord>(outcome.item)
 }
 
 /**

@@ -141,6 +141,7 @@ const localValues: Readonly<Record<string, (id: string, template: Template) => L
     const name = id === 'Bus' ? config.bus : id
     return { ref: name, Name: name, Arn: arn('events', `event-bus/${name}`) }
   },
+  'AWS::SNS::Topic': id => ({ ref: arn('sns', id) }),
   'AWS::Events::Rule': id => ({ ref: id, Arn: arn('events', `rule/${id}`) }),
   'AWS::DynamoDB::Table': (_, { config }) => ({
     ref: config.table,

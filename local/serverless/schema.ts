@@ -25,7 +25,11 @@ export const ruleSchema = z.object({
     .undefined({ error: 'rules on a schedule are not built here; use `schedule`' })
     .optional(),
   EventPattern: z.record(z.string(), z.unknown()),
-  Targets: z.array(target).min(1),
+  /** There is no SNS on one machine: what goes to a topic is for people in AWS. */
+  Targets: z
+    .array(target)
+    .min(1)
+    .transform(targets => targets.filter(({ Arn }) => !Arn.startsWith('arn:aws:sns:'))),
 })
 
 const enabled = z.boolean().default(true)

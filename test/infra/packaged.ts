@@ -30,7 +30,7 @@ export interface Packaged {
 }
 
 /** The bundles are stand-ins: only the configuration is on trial here. No credentials, no network. */
-export async function packageService(): Promise<Packaged> {
+export async function packageService(...options: string[]): Promise<Packaged> {
   const dir = await mkdtemp(path.join(tmpdir(), 'millrace-package-'))
   await cp(path.join(root, 'serverless.yml'), path.join(dir, 'serverless.yml'))
   await cp(path.join(root, 'infra'), path.join(dir, 'infra'), { recursive: true })
@@ -42,7 +42,7 @@ export async function packageService(): Promise<Packaged> {
   await writeFile(path.join(dir, '.env'), 'SECRET=not to be packaged\n')
   await promisify(execFile)(
     process.execPath,
-    [path.join(root, 'node_modules/serverless/bin/serverless.js'), 'package'],
+    [path.join(root, 'node_modules/serverless/bin/serverless.js'), 'package', ...options],
     { cwd: dir, timeout: packagingMsMax, env: { PATH: path.dirname(process.execPath), HOME: dir } },
   )
   const out = path.join(dir, '.serverless')

@@ -5,31 +5,65 @@ const records = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dyna
 const polled = ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']
 const wait = ['iam:PassRole', 'scheduler:CreateSchedule']
 const askBatch = ['batch:DescribeJobs', 'batch:ListJobs']
-const everyFunction = [...traced, ...logged, ...records, 'events:PutEvents']
-const direct = [...everyFunction, 'sqs:SendMessage']
+const marks = ['dynamodb:GetItem', 'dynamodb:UpdateItem']
+const everyFunction = [...traced, ...logged, 'kms:Decrypt']
+const direct = [...everyFunction, 'sqs:SendMessage', 'kms:GenerateDataKey']
+const say = 'events:PutEvents'
 const readState = ['s3:GetObject', 's3:ListBucket']
-const onOutput = ['s3:DeleteObject', 's3:GetObject', 's3:ListBucket', 's3:PutObject']
+const onOutput = ['s3:DeleteObject', 's3:ListBucket', 's3:PutObject']
 // The worker's
 const onDrops = ['s3:GetObject', 's3:GetObjectVersion']
 const onState = ['s3:GetObject', 's3:PutObject']
 const writeOutput = ['s3:AbortMultipartUpload', 's3:DeleteObject', 's3:GetObject', 's3:PutObject']
 
 const unsorted: Record<string, string[]> = {
-  PartitionRole: [...everyFunction, ...polled, ...onDrops, ...onState, 's3:ListBucket', ...wait],
-  SubmitRole: [...direct, ...readState, ...wait, ...askBatch, 'batch:SubmitJob', 'batch:TerminateJob'],
-  TrackRole: [...everyFunction, ...polled, ...readState, ...askBatch, 'batch:TerminateJob'],
+  PartitionRole: [
+    ...everyFunction,
+    ...records,
+    say,
+    ...polled,
+    ...onDrops,
+    ...onState,
+    's3:ListBucket',
+    'kms:GenerateDataKey',
+    ...wait,
+  ],
+  SubmitRole: [
+    ...direct,
+    ...marks,
+    say,
+    ...readState,
+    ...wait,
+    ...askBatch,
+    'batch:SubmitJob',
+    'batch:TerminateJob',
+  ],
+  TrackRole: [...everyFunction, ...marks, say, ...polled, ...readState, ...askBatch, 'batch:TerminateJob'],
   SettleRole: [
     ...direct,
+    ...records,
+    say,
     ...wait,
     ...askBatch,
     'batch:TerminateJob',
     ...readState,
     's3:PutObject',
     's3:DeleteObject',
+    // Once for objects, once for messages.
+    'kms:GenerateDataKey',
     ...onOutput,
   ],
-  NotifyRole: [...direct, ...readState, 'secretsmanager:GetSecretValue'],
-  ReconcileRole: [...direct, ...askBatch, 'batch:TerminateJob', 's3:GetObject'],
+  NotifyRole: [...direct, ...marks, 'dynamodb:Query', ...readState, 'secretsmanager:GetSecretValue'],
+  // Queries the table, and its indexes.
+  ReconcileRole: [
+    ...direct,
+    ...records,
+    'dynamodb:Query',
+    say,
+    ...readState,
+    ...askBatch,
+    'batch:TerminateJob',
+  ],
   SchedulerRole: ['events:PutEvents'],
   ReconcileScheduleRole: ['lambda:InvokeFunction'],
   InstanceRole: [],
@@ -43,11 +77,14 @@ const unsorted: Record<string, string[]> = {
   JobRole: [
     ...onDrops,
     ...onState,
+    's3:AbortMultipartUpload',
     ...writeOutput,
     's3:DeleteObject',
     's3:ListBucket',
     'dynamodb:GetItem',
     'dynamodb:UpdateItem',
+    'kms:Decrypt',
+    'kms:GenerateDataKey',
   ],
 }
 

@@ -40,6 +40,7 @@ resources:
     Role: { Type: AWS::IAM::Role }
     Bus: { Type: AWS::Events::EventBus }
     Topic: { Type: AWS::SNS::Topic }
+    Stream: { Type: AWS::Kinesis::Stream }
 `
 
 test('the functions of the project are wired in their order, each with its way in and its way out', () => {
@@ -171,7 +172,7 @@ test('what the local stack would have to ignore is refused, with its place', t =
       /functions\.work\.events\[0\].*only sqs, eventBridge and schedule/,
     ],
     [withFunction('[{ sqs: { arn: !GetAtt Nowhere.Arn } }]'), /events\[0\]\.sqs\.arn.*no resource Nowhere/],
-    [withFunction('[{ sqs: { arn: !GetAtt Topic.Arn } }]'), /Topic is an AWS::SNS::Topic/],
+    [withFunction('[{ sqs: { arn: !GetAtt Stream.Arn } }]'), /Stream is an AWS::Kinesis::Stream/],
     [withFunction('[{ sqs: { arn: !GetAtt Role.Arn } }]'), /no queue of it: role\/Role/],
     [
       withFunction(`[{ sqs: { arn: '\${ssm:/queue}' } }]`),
@@ -205,4 +206,15 @@ test('what the local stack would have to ignore is refused, with its place', t =
     [`provider: {}\nfunctions: {}\nresources: ['\${file(./absent.yml)}']\n`, /absent\.yml/],
   ]
   for (const [text, words] of refused) assert.match(refusal(t, text), words, text)
+})
+
+test('a rule that tells people by a topic sends nothing, and keeps its other targets', t => {
+  const targets = '[{ Id: a, Arn: !Ref Topic }, { Id: b, Arn: !GetAtt Orders.Arn }]'
+  const rule = `Properties: { EventPattern: { a: [1] }, Targets: ${targets} }`
+  const text = withFunction('[]').concat(`    Rule: { Type: AWS::Events::Rule, ${rule} }\n`)
+  const { rules } = wiringOf(t, { 'serverless.yml': text })
+  assert.deepEqual(
+    rules.map(one => one.targets),
+    [['Orders']],
+  )
 })

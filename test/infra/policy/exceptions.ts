@@ -1,0 +1,18 @@
+/** What is granted and used by no story, or used and not granted: each by a pattern, with its reason. */
+
+/** Of `role: action on resource`; `*` stands for any run of characters. */
+export const unusedByDesign: Readonly<Record<string, string>> = {
+  'SubmitRole: batch:SubmitJob on *:job-definition/*:*':
+    'which form AWS authorises for a name without revision is written nowhere: both are allowed',
+  'SubmitRole: s3:ListBucket on *statebucket':
+    'no story loses a frozen document; where one is lost, "gone" must not look like "forbidden"',
+  'TrackRole: s3:ListBucket on *statebucket':
+    'no story loses a frozen document; where one is lost, "gone" must not look like "forbidden"',
+}
+
+export const outsideByDesign: Readonly<Record<string, string>> = {
+  'PartitionRole: s3:GetObject* on arn:aws:s3:::archive/*':
+    'the simulator lists objects of a bucket of its own, which no stack knows',
+  'JobRole: s3:GetObject* on arn:aws:s3:::archive/*':
+    'the simulator lists objects of a bucket of its own, which no stack knows',
+}

@@ -1,0 +1,82 @@
+/** What AWS itself does under our roles, as far as the template tells it to. */
+import { at, idOf, type Node, ofType, resource, type Template } from '../packaged.ts'
+import { type Caller, functionId } from './callers.ts'
+import { arnOf, nameOf, resolved } from './resolve.ts'
+import type { Need } from './statements.ts'
+
+export interface Used {
+  role: string
+  need: Need
+}
+
+export function serviceCalls(template: Template, callers: ReadonlyMap<string, Caller>): Used[] {
+  return [
+    ...[...callers].filter(([name]) => name !== 'worker').flatMap(([name]) => lambdaCalls(template, name)),
+    ...[...callers.values()].flatMap(caller => firedSchedules(template, caller)),
+    ...ofType(template, 'AWS::Scheduler::Schedule').map(([, { Properties }]) => ({
+      role: idOf(at(Properties, 'Target.RoleArn')),
+      need: {
+        action: 'lambda:InvokeFunction',
+        resource: String(resolved(at(Properties, 'Target.Arn'), template)),
+      },
+    })),
+    ...ofType(template, 'AWS::Batch::JobDefinition').flatMap(([, { Properties }]) =>
+      startedJobs(template, Properties.ContainerProperties as Node),
+    ),
+  ]
+}
+
+/** Lambda polls, logs, traces and gives up under the function's own role. */
+function lambdaCalls(template: Template, name: string): Used[] {
+  const id = functionId(name)
+  const declared = resource(template, id, 'AWS::Lambda::Function')
+  const role = idOf(declared.Role)
+  const polled = ofType(template, 'AWS::Lambda::EventSourceMapping')
+    .filter(([, { Properties }]) => idOf(Properties.FunctionName) === id)
+    .map(([, { Properties }]) => String(resolved(Properties.EventSourceArn, template)))
+  const givenUp = ofType(template, 'AWS::Lambda::EventInvokeConfig')
+    .filter(([, { Properties }]) => idOf(Properties.FunctionName) === id)
+    .map(([, { Properties }]) =>
+      String(resolved(at(Properties, 'DestinationConfig.OnFailure.Destination'), template)),
+    )
+  const traced = at(declared, 'TracingConfig.Mode') === 'Active'
+  return [
+    ...logging(role, `/aws/lambda/${nameOf(id, template)}`),
+    ...on(role, traced ? ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'] : [], '*'),
+    ...polled.flatMap(arn =>
+      on(role, ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], arn),
+    ),
+    ...givenUp.flatMap(arn => on(role, ['sqs:SendMessage'], arn)),
+  ]
+}
+
+/** Scheduler puts the event on the bus under the role that it was passed. */
+function firedSchedules(template: Template, { config }: Caller): Used[] {
+  return ofType(template, 'AWS::IAM::Role')
+    .filter(([id]) => resolved({ 'Fn::GetAtt': [id, 'Arn'] }, template) === config.schedulerRoleArn)
+    .flatMap(([id]) => on(id, ['events:PutEvents'], config.busArn))
+}
+
+/** ECS fetches the image and opens the log under the execution role. */
+function startedJobs(template: Template, container: Node): Used[] {
+  const role = idOf(container.ExecutionRoleArn)
+  const group = String(resolved(at(container, 'LogConfiguration.Options.awslogs-group'), template))
+  const repositories = ofType(template, 'AWS::ECR::Repository').map(([id]) =>
+    String(resolved({ 'Fn::GetAtt': [id, 'Arn'] }, template)),
+  )
+  const fetching = ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer']
+  return [
+    ...logging(role, group),
+    ...on(role, ['ecr:GetAuthorizationToken'], '*'),
+    ...repositories.flatMap(arn => on(role, fetching, arn)),
+  ]
+}
+
+function logging(role: string, group: string): Used[] {
+  const stream = arnOf('logs', `log-group:${group}:log-stream:one`)
+  return on(role, ['logs:CreateLogStream', 'logs:PutLogEvents'], stream)
+}
+
+function on(role: string, actions: readonly string[], arn: string): Used[] {
+  return actions.map(action => ({ role, need: { action, resource: arn } }))
+}
