@@ -85,7 +85,7 @@ async function leaveOut(world: World, run: RunRecord, record: RoundRecord): Prom
   const key = recordKeys.round(run.runId, record.round)
   for (const [chunk, { lane }] of chunksOf(record).entries()) {
     if (record[`job${chunk}`] !== undefined) continue
-    const name = jobName(run.pipeline, { runId: run.runId, round: record.round, chunk })
+    const name = jobName({ runId: run.runId, round: record.round, chunk })
     const jobId = await findLost(world, { name, queue: queueOf(world, lane) })
     const set = jobId === undefined ? { [`end${chunk}`]: JobStatus.FAILED } : { [`job${chunk}`]: jobId }
     await world.records.update(key, { set }, claimOf(record))
@@ -138,7 +138,7 @@ function requestFor(
   const { config } = world
   const { vcpus, memoryMiB, timeoutMinutes } = { ...pipeline.job, ...lane }
   return {
-    name: jobName(pipeline.name, tie),
+    name: jobName(tie),
     size,
     queue: queueOf(world, lane),
     definition: config.jobDefinition,

@@ -9,11 +9,11 @@ export interface JobTie {
   chunk: number
 }
 
-const pattern = /^(?:[a-z][a-z0-9-]*)_([0-9a-f]{24})_r(\d{2,})_c(\d{2,})$/
+const pattern = /^([a-z][a-z0-9-]*_[0-9a-f]{24})_r(\d{2,})_c(\d{2,})$/
 
 /** Deterministic, so that a submission nobody recorded can be found again by ListJobs(JOB_NAME). */
-export function jobName(pipeline: string, { runId, round, chunk }: JobTie): string {
-  return `${pipeline}_${runId}_r${padded(round, 2)}_c${padded(chunk, 2)}`
+export function jobName({ runId, round, chunk }: JobTie): string {
+  return `${runId}_r${padded(round, 2)}_c${padded(chunk, 2)}`
 }
 
 /** `undefined` for a job that is not ours: the default bus carries every team's jobs. */

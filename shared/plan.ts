@@ -34,10 +34,13 @@ export interface Look {
   read(range: ByteRange): Promise<Buffer>
 }
 
-/** The same source always gives the same run: a duplicate event finds it, a new version is another. */
+/**
+ * The same source always gives the same run: a duplicate event finds it, a new version is another. It begins with the
+ * pipeline's name and a `_`, which no name holds, so that IAM can tell the runs of one pipeline from all others.
+ */
 export function runIdOf(pipeline: string, source: { bucket: string; key: string }, identity: string): string {
   const name = JSON.stringify([pipeline, source.bucket, source.key, identity])
-  return createHash('sha256').update(name).digest('hex').slice(0, 24)
+  return `${pipeline}_${createHash('sha256').update(name).digest('hex').slice(0, 24)}`
 }
 
 /** The pipeline that takes a key: the one with the longest prefix. */

@@ -66,7 +66,10 @@ function saidTooOften({ ports }: MemoryHouse, { acts }: Story, troubles: Trouble
   const slow = pauses + acts.filter(({ kind }) => kind === 'a day passes').length
   const wordsMax = 1 + (troubles.struck.get('notify') ?? 0) + slow
   return [...ports.invariants.said]
-    .filter(([words, times]) => times > wordsMax + (ports.invariants.retried.get(words.slice(0, 24)) ?? 0))
+    .filter(
+      ([words, times]) =>
+        times > wordsMax + (ports.invariants.retried.get(words.split(' ', 1)[0] ?? '') ?? 0),
+    )
     .map(([words, times]) => `Said once: ${times} times ${words}`)
 }
 

@@ -83,7 +83,7 @@ export class Invariants {
     return {
       post: async message => {
         const posted = await base.post(message)
-        const [, runId = ''] = /Run `([0-9a-f]{24})`/.exec(JSON.stringify(message.blocks)) ?? []
+        const [, runId = ''] = /Run `([^`]+)`/.exec(JSON.stringify(message.blocks)) ?? []
         if (runId === '') this.breach('Said once', 'a message names no run')
         const item = await this.#records.get(recordKeys.run(runId))
         const { thread } = item ? fromItem<RunRecord>(item) : {}

@@ -35,13 +35,13 @@ export async function describedJobs(
  */
 export async function endJobs(
   world: World,
-  { runId, pipeline }: Pick<RunRecord, 'runId' | 'pipeline'>,
+  { runId }: Pick<RunRecord, 'runId'>,
   record: RoundRecord,
   reason: string,
 ): Promise<number> {
   let alive = 0
   for (const [chunk, { lane }] of chunksOf(record).entries()) {
-    const name = jobName(pipeline, { runId, round: record.round, chunk })
+    const name = jobName({ runId, round: record.round, chunk })
     const found = await world.jobs.find(name, queueOf(world, lane))
     const live = found.filter(({ status }) => !terminalJob(status)).map(({ jobId }) => jobId)
     // Not shown: too new, or long gone.

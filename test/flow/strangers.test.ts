@@ -18,7 +18,7 @@ function open(): MemoryHouse {
 const tied = (runId: string) => ({
   source: 'aws.batch',
   'detail-type': 'Batch Job State Change',
-  detail: { jobId: 'x', jobName: `text_${runId}_r01_c00`, status: JobStatus.FAILED },
+  detail: { jobId: 'x', jobName: `${runId}_r01_c00`, status: JobStatus.FAILED },
 })
 
 describe('an event that is not for us', () => {
@@ -27,7 +27,7 @@ describe('an event that is not for us', () => {
     const runId = await house.drop('text/a.txt', linesOf(1))
     await house.untilEnded()
     const before = await house.ports.records.get(recordKeys.round(runId, 1))
-    const unknown = tied('0'.repeat(24))
+    const unknown = tied(`text_${'0'.repeat(24)}`)
     house.deliveries.enqueue('track', unknown)
     house.deliveries.enqueue('track', {
       ...unknown,

@@ -164,7 +164,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'reconcile does not look at the jobs of a round',
     file: 'functions/reconcile.ts',
-    from: 'if (record.state === RoundState.RUNNING) await lookAtJobs(world, run, record)',
+    from: 'if (record.state === RoundState.RUNNING) await lookAtJobs(world, run, record, gauges)',
     to: '',
   },
   {

@@ -85,10 +85,10 @@ test('a drop tells the run that it would have become, where a pipeline takes it'
 })
 
 test("what Batch said tells its run by the job's name", () => {
-  const runId = 'b'.repeat(24)
+  const runId = `tiny_${'b'.repeat(24)}`
   const detail = {
     jobId: 'j',
-    jobName: jobName('tiny', { runId, round: 1, chunk: 0 }),
+    jobName: jobName({ runId, round: 1, chunk: 0 }),
     status: JobStatus.FAILED,
   }
   const event = { source: 'aws.batch', 'detail-type': 'Batch Job State Change', detail }

@@ -6,7 +6,7 @@ import { type Pipeline, parsePipeline } from '../../shared/pipeline.ts'
 import type { Failure, PartitionRecord, RunRecord } from '../../shared/records.ts'
 import { PartitionState, RunState } from '../../shared/vocabulary.ts'
 
-export const runId = 'a'.repeat(24)
+export const runId = `orders_${'a'.repeat(24)}`
 export const time = '2026-01-31T12:00:00.000Z'
 
 export function pipelineOf(more: Record<string, unknown> = {}): Pipeline {
