@@ -3,7 +3,6 @@ import { at, type Node, type Template } from '../packaged.ts'
 
 export const account = '123456789012'
 export const region = 'us-east-1'
-const key = '11111111-2222-4333-8444-555555555555'
 
 const noValue = Symbol('AWS::NoValue')
 const pseudo: Readonly<Record<string, unknown>> = {
@@ -26,6 +25,9 @@ const naming = [
   'LogGroupName',
   'RepositoryName',
   'TopicName',
+  'AlarmName',
+  'RoleName',
+  'KeyId',
 ]
 
 export const arnOf = (service: string, resource: string): string =>
@@ -44,14 +46,15 @@ const arns: Readonly<Record<string, (name: string) => string>> = {
   'AWS::Logs::LogGroup': name => arnOf('logs', `log-group:${name}:*`),
   'AWS::ECR::Repository': name => arnOf('ecr', `repository/${name}`),
   'AWS::IAM::Role': name => `arn:aws:iam::${account}:role/${name}`,
-  'AWS::KMS::Key': () => arnOf('kms', `key/${key}`),
+  'AWS::KMS::Key': name => arnOf('kms', `key/${name}`),
+  'AWS::CloudWatch::Alarm': name => arnOf('cloudwatch', `alarm:${name}`),
 }
 /** Of these `Ref` is no name. */
 const refs: Readonly<Record<string, (name: string) => string>> = {
+  'AWS::SNS::Topic': name => arnOf('sns', name),
   'AWS::SQS::Queue': name => `https://sqs.${region}.amazonaws.com/${account}/${name}`,
   'AWS::Batch::JobQueue': name => arnOf('batch', `job-queue/${name}`),
   'AWS::Batch::JobDefinition': name => arnOf('batch', `job-definition/${name}:1`),
-  'AWS::KMS::Key': () => key,
 }
 
 /** Errors: names what this template uses and is not known here. */
@@ -111,6 +114,7 @@ function attributeOf(id: string, attribute: string, template: Template): unknown
   const type = typeOf(id, template)
   const name = nameOf(id, template)
   if (attribute.endsWith('Name')) return name
+  if (attribute === 'RepositoryUri') return `${account}.dkr.ecr.${region}.amazonaws.com/${name}`
   const arn = /^(Arn|JobQueueArn|TopicArn)$/.test(attribute) ? arns[type]?.(name) : undefined
   if (arn === undefined) throw new Error(`${id}.${attribute} of ${type} is not known to the policy checker`)
   return arn
