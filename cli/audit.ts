@@ -4,7 +4,7 @@ import { type Finding, type Standing, sinceMs, standings, type Tally } from '../
 import { isoTime } from '../shared/clock.ts'
 import { MillraceError } from '../shared/errors.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
-import { runIdOf } from '../shared/plan.ts'
+import { runIdOf, sourceBucket } from '../shared/plan.ts'
 import { EventType } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { auditObjects } from './audit/objects.ts'
@@ -130,7 +130,7 @@ function auditedLine({ pipeline, since, tally, dropped }: Audited): object {
 
 function auditText(audited: Audited, world: World): string {
   const { pipeline, since, tally, shown, dropped } = audited
-  const where = `s3://${world.config.buckets.drops}/${pipeline.source.prefix}`
+  const where = `s3://${sourceBucket(pipeline, world.config.buckets.drops)}/${pipeline.source.prefix}`
   const from = since === undefined ? '' : `, written since ${isoTime(since)}`
   const rows = standings.map(one => [words[one], countText(tally[one].objects), bytesText(tally[one].bytes)])
   const lists = named.map(standing => namedText(standing, tally, shown)).join('')
@@ -160,7 +160,7 @@ function nextText({ pipeline, tally, dropped }: Audited, { config }: World): str
       ? `load what is missing: npx millrace audit ${pipeline.name}${stage} --drop-missing`
       : undefined,
     left > 0 && dropped.length > 0
-      ? `${countOf(left, 'object')} not dropped anew: more than ${countText(droppedAnewMax)} at a time, or without a version (write those again)`
+      ? `${countOf(left, 'object')} not dropped anew: more than ${countText(droppedAnewMax)} at a time, or without a version (load those: npx millrace load ${pipeline.name} <key>)`
       : undefined,
     tally.failed.objects > 0
       ? `why a run failed, and how to go on: npx millrace show <run>${stage}`

@@ -6,8 +6,9 @@ import {
   deadLetterQueues,
   factsOf,
   type Redriven,
+  type Takers,
 } from '../shared/dead-letters.ts'
-import type { Pipeline } from '../shared/pipeline.ts'
+import type { World } from '../shared/world.ts'
 import { type GlobalOptions, localStage } from './options.ts'
 import { type OpenStage, openStage } from './stage.ts'
 import { countOf, durationText, tableText } from './words.ts'
@@ -28,8 +29,8 @@ export async function listDeadLetters(options: DlqOptions): Promise<number> {
   try {
     const letters = await lettersOf(await deadLettersOf(options, opened), options)
     const now = world.clock.now()
-    if (options.json) for (const one of letters) sayLine(lineOf(one, world.pipelines, now))
-    else process.stdout.write(lettersText(letters, world.pipelines, now, options.max))
+    if (options.json) for (const one of letters) sayLine(lineOf(one, takersOf(world), now))
+    else process.stdout.write(lettersText(letters, takersOf(world), now, options.max))
     return 0
   } finally {
     await close()
@@ -43,12 +44,12 @@ export async function redriveDeadLetters(options: DlqOptions & { dryRun: boolean
   try {
     const letters = await deadLettersOf(options, opened)
     const redriven = options.dryRun
-      ? (await lettersOf(letters, options)).map(one => ({ letter: one, to: factsOf(one, []).wayBack.to }))
+      ? (await lettersOf(letters, options)).map(one => ({ letter: one, to: factsOf(one).wayBack.to }))
       : await redriveAll(letters, options)
     const now = world.clock.now()
     if (options.json) {
       for (const { letter, to } of redriven)
-        sayLine({ ...lineOf(letter, world.pipelines, now), to, dryRun: options.dryRun })
+        sayLine({ ...lineOf(letter, takersOf(world), now), to, dryRun: options.dryRun })
     } else process.stdout.write(redrivenText(redriven, options.dryRun, waits(options, opened)))
     return redriven.some(({ to }) => to === 'unknown') ? 1 : 0
   } finally {
@@ -85,9 +86,13 @@ async function redriveAll(letters: DeadLetters, options: DlqOptions): Promise<Re
   return redriven
 }
 
-function lineOf(letter: DeadLetter, pipelines: readonly Pipeline[], now: number): Record<string, unknown> {
+function takersOf({ pipelines, config }: World): Takers {
+  return { pipelines, dropsBucket: config.buckets.drops }
+}
+
+function lineOf(letter: DeadLetter, takers: Takers, now: number): Record<string, unknown> {
   const { queue, messageId, sentAt, body } = letter
-  const { wayBack, ...facts } = factsOf(letter, pipelines)
+  const { wayBack, ...facts } = factsOf(letter, takers)
   return { queue, messageId, sentAt, ageMs: now - sentAt, ...facts, wayBack: wayBack.to, body }
 }
 
@@ -95,15 +100,10 @@ function sayLine(line: Record<string, unknown>): void {
   process.stdout.write(`${JSON.stringify(line)}\n`)
 }
 
-function lettersText(
-  letters: readonly DeadLetter[],
-  pipelines: readonly Pipeline[],
-  now: number,
-  max: number,
-): string {
+function lettersText(letters: readonly DeadLetter[], takers: Takers, now: number, max: number): string {
   if (letters.length === 0) return 'Nothing was given up on.\n'
   const rows = letters.map(letter => {
-    const facts = factsOf(letter, pipelines)
+    const facts = factsOf(letter, takers)
     const { function: by = '-', event = '-', runId = '-', pipeline = '-', key, error } = facts
     const tries = String(facts.tries)
     const said = error ?? (key === undefined ? '-' : `(key ${JSON.stringify(key).slice(1, -1)})`)

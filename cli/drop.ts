@@ -5,11 +5,11 @@ import { partitionBytesMetadata } from '../functions/steps/sources.ts'
 import { pipelineMarks } from '../local/pipelines.ts'
 import type { Presence } from '../local/presence.ts'
 import { MillraceError } from '../shared/errors.ts'
+import { isGroupSource } from '../shared/groups.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
-import { runIdOf } from '../shared/plan.ts'
+import { runIdOf, sourceBucket } from '../shared/plan.ts'
 import type { ObjectBody, ObjectRef } from '../shared/ports.ts'
 import { fromItem, recordKeys, type SourceRecord } from '../shared/records.ts'
-import { groupsPrefix } from '../shared/reserved.ts'
 import { RunState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { unreadable } from './look.ts'
@@ -68,7 +68,8 @@ export async function dropOne(
   options: { pipeline?: string; partitionBytes?: number },
 ): Promise<Dropped> {
   const pipeline = choosePipeline(world.pipelines, options.pipeline)
-  const ref = { bucket: world.config.buckets.drops, key: `${pipeline.source.prefix}${basename(file)}` }
+  const bucket = sourceBucket(pipeline, world.config.buckets.drops)
+  const ref = { bucket, key: `${pipeline.source.prefix}${basename(file)}` }
   return putDrop(world, pipeline, ref, { file }, options.partitionBytes)
 }
 
@@ -148,7 +149,7 @@ export async function awaitRuns(
 
 async function otherRunWords(world: World, runId: string): Promise<string> {
   const { source } = await loadRunRecord(world, runId)
-  return source.key.startsWith(groupsPrefix)
+  return isGroupSource(source, world.config.buckets.drops)
     ? `it is loaded together with others that came at about the same time, by run ${runId}`
     : `identical content was loaded before, by run ${runId}: nothing to do`
 }

@@ -115,7 +115,8 @@ function nameOf(file: string): string {
 async function write(file: string, text: string, { pipeline }: Draft, folder: string): Promise<void> {
   const others = existsSync(folder) && readdirSync(folder).length > 0 ? await loadPipelines(folder) : []
   const clash = others.find(
-    ({ name, source }) => name === pipeline.name || source.prefix === pipeline.source.prefix,
+    ({ name, source }) =>
+      name === pipeline.name || (source.bucket === undefined && source.prefix === pipeline.source.prefix),
   )
   if (clash || existsSync(file)) {
     const taken = clash

@@ -100,7 +100,9 @@ async function sayCounts(
   const { bucket, objects } = { bucket: world.config.buckets.drops, objects: world.objects }
   const looking = { ...world, objects: withoutWrites(objects, key, manifest.body) }
   const source = { bucket, key, bytes: manifest.body.length, etag: '' }
-  const { list } = (await listManifest(looking, 'dry-run', source)) ?? { list: { objects: 0, bytes: 0 } }
+  const { list } = (await listManifest(looking, 'dry-run', source, pipeline.source.bucket)) ?? {
+    list: { objects: 0, bytes: 0 },
+  }
   const cuts = cutsOf(list.bytes, options.partitionBytes ?? pipeline.split.partitionBytes)
   const counts = { objects: list.objects, bytes: list.bytes, ...(isRefusal(cuts) ? { refused: cuts } : cuts) }
   if (options.json) process.stdout.write(`${JSON.stringify(counts)}\n`)

@@ -6,8 +6,8 @@ import { headBytesMax, type Look } from '../shared/plan.ts'
 import type { ByteRange } from '../shared/ports.ts'
 
 /** Errors: NOT_FOUND. */
-export function lookAtFile(file: string, key: string): Look {
-  const source = { bucket: 'drops', key, bytes: sizeOf(file), etag: '' }
+export function lookAtFile(file: string, key: string, bucket = 'drops'): Look {
+  const source = { bucket, key, bytes: sizeOf(file), etag: '' }
   const read = (range: ByteRange): Buffer => readFileRange(file, range)
   const head = read({ start: 0, end: Math.min(source.bytes, headBytesMax) })
   return { source, head, read: async range => read(range) }

@@ -23,7 +23,7 @@ export interface PlanOptions extends GlobalOptions {
 /** @returns 0, or 1 where the file would be REFUSED */
 export async function planFile(file: string, options: PlanOptions): Promise<number> {
   const pipeline = choosePipeline(await loadPipelines(options.pipelinesDir), options.pipeline)
-  const look = lookAtFile(file, `${pipeline.source.prefix}${basename(file)}`)
+  const look = lookAtFile(file, `${pipeline.source.prefix}${basename(file)}`, pipeline.source.bucket)
   const runId = runIdOf(pipeline.name, look.source, 'plan')
   const plan = await planRun(runId, pipeline, look, options.partitionBytes)
   if (isRefusal(plan)) {

@@ -3,7 +3,7 @@ import { runDocument } from '../functions/steps/documents.ts'
 import type { RunDocument } from '../shared/documents.ts'
 import { MillraceError } from '../shared/errors.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
-import { pipelineFor } from '../shared/plan.ts'
+import { pipelineFor, sourceBucket } from '../shared/plan.ts'
 import { fromItem, type RunRecord, recordKeys } from '../shared/records.ts'
 import { RunState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
@@ -101,8 +101,9 @@ function replayKey(
   return `${source.prefix}replay/${runId}-${number}.${extensions[source.format]}${compressed}`
 }
 
-function refuseOtherPipeline({ pipelines }: World, pipeline: Pipeline, key: string): void {
-  const taker = pipelineFor(pipelines, key)
+function refuseOtherPipeline({ pipelines, config }: World, pipeline: Pipeline, key: string): void {
+  const { drops } = config.buckets
+  const taker = pipelineFor(pipelines, { bucket: sourceBucket(pipeline, drops), key }, drops)
   if (taker?.name === pipeline.name) return
   throw new MillraceError('NOT_ALLOWED', `The pipeline ${taker?.name} would take ${key}`, {
     remedy: `Give it another prefix than one in ${pipeline.source.prefix}replay/.`,
@@ -122,7 +123,7 @@ async function dropAll(opened: OpenStage, replay: Replay, options: ReplayOptions
   const number = await claimReplay(world, run)
   const dropped: Dropped[] = []
   for (const [at, file] of files.entries()) {
-    const ref = { bucket: world.config.buckets.drops, key: keys[at] ?? '' }
+    const ref = { bucket: sourceBucket(pipeline, world.config.buckets.drops), key: keys[at] ?? '' }
     const one = await putDrop(world, pipeline, ref, { file }, undefined, { [replayMetadata]: run.runId })
     dropped.push(one)
     const entry = { replay: number, key: one.key, runId: one.runId }

@@ -21,22 +21,25 @@ import { enterRepeat, frozen, frozenList, register, reopen } from './steps/regis
 import { loadRun } from './steps/rounds.ts'
 import { earlierLoad, lookAt } from './steps/sources.ts'
 
+type Needs = World<'objects' | 'records' | 'bus'>
+
 export const handler = queueDoor('partition', partition)
 
-export async function partition(world: World, event: unknown): Promise<void> {
+export async function partition(world: Needs, event: unknown): Promise<void> {
   const missed = isSourceMissed(event)
   if (isOwnEvent(event) && !missed) return closeGroup(world, event, takeDrop)
   const drop = missed ? parseSourceMissed(event) : parseObjectCreated(event)
-  const { key } = drop.source
-  const listed = manifestPipeline(world.pipelines, key)
+  const { bucket, key } = drop.source
+  const { drops } = world.config.buckets
+  const listed = bucket === drops ? manifestPipeline(world.pipelines, key) : undefined
   if (listed) return takeManifest(world, listed, drop)
-  const pipeline = pipelineFor(world.pipelines, key)
-  if (!pipeline) return world.log.info('no pipeline takes this key', { key })
+  const pipeline = pipelineFor(world.pipelines, drop.source, drops)
+  if (!pipeline) return world.log.info('no pipeline takes this key', { bucket, key })
   await takeDrop(world, pipeline, drop, isGrouped(pipeline, drop))
 }
 
 /** Once only, whatever became of the drop before: whoever has it is in the ledger before its run is there. */
-async function takeDrop(world: World, pipeline: Pipeline, drop: Drop, grouped = false): Promise<void> {
+async function takeDrop(world: Needs, pipeline: Pipeline, drop: Drop, grouped = false): Promise<void> {
   const owner = await ownerOf(world, drop)
   if (owner && (owner.run || !owner.alone)) return owner.run && reopen(world, owner.run)
   const { group } = pipeline.source
@@ -45,7 +48,7 @@ async function takeDrop(world: World, pipeline: Pipeline, drop: Drop, grouped = 
     : takeAlone(world, pipeline, drop))
 }
 
-async function takeAlone(world: World, pipeline: Pipeline, drop: Drop): Promise<void> {
+async function takeAlone(world: Needs, pipeline: Pipeline, drop: Drop): Promise<void> {
   const runId = runIdOf(pipeline.name, drop.source, drop.identity)
   const repeated = pipeline.source.skipIdentical ? await earlierLoad(world, runId, drop) : undefined
   if (repeated) return enterRepeat(world, drop, repeated)
@@ -56,13 +59,13 @@ async function takeAlone(world: World, pipeline: Pipeline, drop: Drop): Promise<
   await register(world, runId, pipeline.name, drop, plan)
 }
 
-async function takeManifest(world: World, pipeline: Pipeline, drop: Drop): Promise<void> {
+async function takeManifest(world: Needs, pipeline: Pipeline, drop: Drop): Promise<void> {
   const runId = runIdOf(pipeline.name, drop.source, drop.identity)
   const known = await loadRun(world, runId)
   if (known) return reopen(world, known)
   const plan = await frozenList(world, runId, async () => {
     const { partitionBytes } = await lookAt(world, drop.source)
-    const written = await listManifest(world, runId, drop.source)
+    const written = await listManifest(world, runId, drop.source, pipeline.source.bucket)
     return planObjects(world, runId, pipeline, drop.source, written, partitionBytes)
   })
   await register(world, runId, pipeline.name, drop, plan)

@@ -74,8 +74,14 @@ const failureRecord = z.object({
     .nullish(),
 })
 
-/** `pipelines`: tell which run a drop would have become. */
-export function factsOf(letter: DeadLetter, pipelines: readonly Pipeline[]): LetterFacts {
+/** What tells which run a drop would have become. */
+export interface Takers {
+  pipelines: readonly Pipeline[]
+  dropsBucket: string
+}
+const nobody: Takers = { pipelines: [], dropsBucket: '' }
+
+export function factsOf(letter: DeadLetter, takers: Takers = nobody): LetterFacts {
   const { queue, attributes = {}, receives } = letter
   const body = parsed(letter.body)
   const record = failureRecord.safeParse(body).data
@@ -89,7 +95,7 @@ export function factsOf(letter: DeadLetter, pipelines: readonly Pipeline[]): Let
   return {
     ...(by === undefined ? {} : { function: by }),
     ...(typeof type === 'string' ? { event: type } : {}),
-    ...subjectOf(event, pipelines),
+    ...subjectOf(event, takers),
     tries: record?.requestContext.approximateInvokeCount ?? undelivered,
     ...(error === undefined ? {} : { error: firstLine(error) }),
     wayBack: backFrom(queue, event, by),
@@ -97,7 +103,7 @@ export function factsOf(letter: DeadLetter, pipelines: readonly Pipeline[]): Let
 }
 
 export function wayBack(letter: DeadLetter): WayBack {
-  return factsOf(letter, []).wayBack
+  return factsOf(letter).wayBack
 }
 
 function backFrom(queue: DeadLetterQueue, event: unknown, by: FunctionName | undefined): WayBack {
@@ -117,8 +123,8 @@ function backFrom(queue: DeadLetterQueue, event: unknown, by: FunctionName | und
 type Subject = Pick<LetterFacts, 'runId' | 'pipeline' | 'key'>
 
 /** A letter may be of any shape: that is why it is there. */
-function subjectOf(event: unknown, pipelines: readonly Pipeline[]): Subject {
-  for (const read of [ownSubject, jobSubject, (one: unknown) => dropSubject(one, pipelines)]) {
+function subjectOf(event: unknown, takers: Takers): Subject {
+  for (const read of [ownSubject, jobSubject, (one: unknown) => dropSubject(one, takers)]) {
     try {
       const subject = read(event)
       if (subject !== undefined) return subject
@@ -139,9 +145,9 @@ function jobSubject(event: unknown): Subject | undefined {
   return runId === undefined ? undefined : { runId }
 }
 
-function dropSubject(event: unknown, pipelines: readonly Pipeline[]): Subject {
+function dropSubject(event: unknown, { pipelines, dropsBucket }: Takers): Subject {
   const { source, identity } = parseObjectCreated(event)
-  const pipeline = pipelineFor(pipelines, source.key)?.name
+  const pipeline = pipelineFor(pipelines, source, dropsBucket)?.name
   if (pipeline === undefined) return { key: source.key }
   return { key: source.key, pipeline, runId: runIdOf(pipeline, source, identity) }
 }

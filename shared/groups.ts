@@ -60,6 +60,14 @@ export function isGrouped(pipeline: Pipeline, { source: { bytes } }: Drop): bool
   return bytes <= Math.min(source.group.bytes, split.partitionBytes ?? largeBytesDefault)
 }
 
+/** Is the source of a run a group of objects, by the key that stands for it? */
+export function isGroupSource(
+  { bucket, key }: { bucket: string; key: string },
+  dropsBucket: string,
+): boolean {
+  return bucket === dropsBucket && key.startsWith(groupsPrefix)
+}
+
 /** What stands for a group where a run has its source: no object has this key. */
 export function groupSource(
   bucket: string,

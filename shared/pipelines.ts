@@ -25,16 +25,19 @@ export function pipelineSet(files: Record<string, unknown>): Pipeline[] {
   })
 }
 
-/** Two pipelines must not share a name, nor take the very same prefix: the longest prefix decides. */
+/** Two pipelines must not share a name, nor take the very same prefix of a bucket: the longest prefix decides. */
 function clashes(pipelines: readonly Pipeline[]): string[] {
   const names = pipelines.map(({ name }) => name)
-  const prefixes = pipelines.map(({ source }) => source.prefix)
+  const places = pipelines.map(({ source }) => placeWords(source))
   return [
     ...repeated(names).map(name => `Two pipelines are named ${name}. Rename one.`),
-    ...repeated(prefixes).map(
-      prefix => `Two pipelines take the prefix ${prefix}. Change source.prefix of one.`,
-    ),
+    ...repeated(places).map(place => `Two pipelines take ${place}. Change source.prefix of one.`),
   ]
+}
+
+function placeWords({ bucket, prefix }: Pipeline['source']): string {
+  if (bucket === undefined) return `the prefix ${prefix}`
+  return prefix === '' ? `all of the bucket ${bucket}` : `the prefix ${prefix} of the bucket ${bucket}`
 }
 
 function repeated(values: readonly string[]): string[] {

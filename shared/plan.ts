@@ -14,7 +14,7 @@ import { planParquet } from './plan/parquet.ts'
 import { isRefusal, type Refusal } from './plan/refusal.ts'
 import { planRows } from './plan/rows.ts'
 import { planText, type TextPlan } from './plan/text.ts'
-import type { ByteRange } from './ports.ts'
+import type { ByteRange, ObjectRef } from './ports.ts'
 import { partitionsPerPage, type SourceObject } from './records.ts'
 
 /** All that planning reads of an object; a header must fit into it. */
@@ -43,10 +43,19 @@ export function runIdOf(pipeline: string, source: { bucket: string; key: string 
   return `${pipeline}_${createHash('sha256').update(name).digest('hex').slice(0, 24)}`
 }
 
-/** The pipeline that takes a key: the one with the longest prefix. */
-export function pipelineFor(pipelines: readonly Pipeline[], key: string): Pipeline | undefined {
+/** Where the pipeline's objects are: in the stage's drops bucket, where it names none. */
+export function sourceBucket({ source }: Pick<Pipeline, 'source'>, dropsBucket: string): string {
+  return source.bucket ?? dropsBucket
+}
+
+/** The pipeline that takes an object: of those of its bucket, the one with the longest prefix. */
+export function pipelineFor(
+  pipelines: readonly Pipeline[],
+  { bucket, key }: ObjectRef,
+  dropsBucket: string,
+): Pipeline | undefined {
   return pipelines
-    .filter(({ source }) => key.startsWith(source.prefix))
+    .filter(one => sourceBucket(one, dropsBucket) === bucket && key.startsWith(one.source.prefix))
     .toSorted((a, b) => b.source.prefix.length - a.source.prefix.length)[0]
 }
 

@@ -1,4 +1,4 @@
-/** Prefixes of the drops bucket that no pipeline may take. Pure. */
+/** Prefixes of the stage's drops bucket that no pipeline may take. Nothing is reserved in users' buckets. Pure. */
 
 /** Keys below it are manifests, each for the pipeline whose name follows. */
 export const manifestsPrefix = '_manifests/'

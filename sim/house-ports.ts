@@ -9,13 +9,16 @@ import type { BatchStateChange } from '../shared/memory/job-events.ts'
 import { createMemoryJobs, type MemoryJobs } from '../shared/memory/jobs.ts'
 import { createMemoryObjects } from '../shared/memory/objects.ts'
 import { createMemoryRecords } from '../shared/memory/records.ts'
-import type { Objects, Ports, Records } from '../shared/ports.ts'
+import type { Objects, Ports, Records, WriteOptions } from '../shared/ports.ts'
 import { Invariants } from './invariants.ts'
 import { faultsOf } from './proof.ts'
 import { staleIndexes } from './stale.ts'
 import { watchedObjects } from './watched-objects.ts'
 
 const startMs = Date.UTC(2026, 0, 31, 12)
+
+/** `bucket`: default the stage's drops bucket. */
+export type DropOptions = WriteOptions & { bucket?: string }
 
 export interface PortOptions {
   seed?: number

@@ -8,13 +8,12 @@ import { seededRandom } from '../shared/memory/clock.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
 import { pipelineSet } from '../shared/pipelines.ts'
 import { pipelineFor, runIdOf } from '../shared/plan.ts'
-import type { WriteOptions } from '../shared/ports.ts'
 import type { World } from '../shared/world.ts'
 import { Children } from './children.ts'
 import { Deliveries } from './deliveries.ts'
 import { Executions } from './executions.ts'
 import type { HouseOptions } from './house-options.ts'
-import { openHousePorts } from './house-ports.ts'
+import { type DropOptions, openHousePorts } from './house-ports.ts'
 import { Life, never } from './life.ts'
 import { type Failed, type Logged, logOf } from './logged.ts'
 import { Mail } from './mail.ts'
@@ -88,11 +87,11 @@ export class MemoryHouse {
   }
 
   /** @returns the id of the run it starts; '' where no pipeline takes the key */
-  async drop(key: string, body: string | Buffer, options: WriteOptions = {}): Promise<string> {
-    const bucket = this.config.buckets.drops
+  async drop(key: string, body: string | Buffer, given: DropOptions = {}): Promise<string> {
+    const { bucket = this.config.buckets.drops, ...options } = given
     const { version = '' } = await this.ports.objects.write({ bucket, key }, Buffer.from(body), options)
     this.dropped.push({ bucket, key, version })
-    const pipeline = pipelineFor(this.pipelines, key)
+    const pipeline = pipelineFor(this.pipelines, { bucket, key }, this.config.buckets.drops)
     return pipeline ? runIdOf(pipeline.name, { bucket, key }, version) : ''
   }
 

@@ -73,7 +73,9 @@ async function listRunsOf(world: World, pipeline: string): Promise<ListRun[]> {
   do {
     const query = { index: 'pipeline' as const, pk: pipeline, ...(after === undefined ? {} : { after }) }
     const { items, next } = await world.records.query(query)
-    const lists = items.map(item => fromItem<RunRecord>(item)).filter(isList)
+    const lists = items
+      .map(item => fromItem<RunRecord>(item))
+      .filter(run => isList(run, world.config.buckets.drops))
     found.push(...lists.map(({ runId, state, createdAt }) => ({ runId, state, createdAt })))
     after = next
   } while (after !== undefined)
@@ -81,6 +83,7 @@ async function listRunsOf(world: World, pipeline: string): Promise<ListRun[]> {
 }
 
 /** One that was refused at planning is not kept: it names nothing. */
-function isList({ source, state, round }: RunRecord): boolean {
-  return source.key.startsWith(manifestsPrefix) && !(state === RunState.REFUSED && round === 0)
+function isList({ source, state, round }: RunRecord, dropsBucket: string): boolean {
+  const isManifest = source.bucket === dropsBucket && source.key.startsWith(manifestsPrefix)
+  return isManifest && !(state === RunState.REFUSED && round === 0)
 }

@@ -5,7 +5,7 @@ import { count, emptyTally, type Finding, standingOf, type Tally } from '../../s
 import { epochMs } from '../../shared/clock.ts'
 import { manifestPipeline } from '../../shared/manifest.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
-import { pipelineFor, runIdOf } from '../../shared/plan.ts'
+import { pipelineFor, runIdOf, sourceBucket } from '../../shared/plan.ts'
 import type { ListedObject } from '../../shared/ports.ts'
 import {
   fromItem,
@@ -52,36 +52,41 @@ export async function auditObjects(world: World, pipeline: Pipeline, options: Au
   return tally
 }
 
+interface Place {
+  bucket: string
+  prefix: string
+}
+type Placed = ListedObject & Pick<Place, 'bucket'>
+
 /** What the pipeline takes: below its prefix, but for a longer prefix of another one; and its manifests. */
-async function* pagesOf(world: World, pipeline: Pipeline, since: number): AsyncGenerator<ListedObject[]> {
+async function* pagesOf(world: World, pipeline: Pipeline, since: number): AsyncGenerator<Placed[]> {
   const { pipelines } = world
-  const isOwn = (key: string): boolean => pipelineFor(pipelines, key) === pipeline
-  yield* pagesBelow(world, pipeline.source.prefix, ({ key, modifiedAt }) => modifiedAt >= since && isOwn(key))
+  const { drops } = world.config.buckets
+  const bucket = sourceBucket(pipeline, drops)
+  const isOwn = (key: string): boolean => pipelineFor(pipelines, { bucket, key }, drops) === pipeline
+  const own = { bucket, prefix: pipeline.source.prefix }
+  yield* pagesBelow(world, own, ({ key, modifiedAt }) => modifiedAt >= since && isOwn(key))
   const isManifest = (key: string): boolean => manifestPipeline(pipelines, key) === pipeline
-  const manifests = `${manifestsPrefix}${pipeline.name}/`
+  const manifests = { bucket: drops, prefix: `${manifestsPrefix}${pipeline.name}/` }
   yield* pagesBelow(world, manifests, ({ key, modifiedAt }) => modifiedAt >= since && isManifest(key))
 }
 
 async function* pagesBelow(
-  { objects, config }: World,
-  prefix: string,
+  { objects }: World,
+  { bucket, prefix }: Place,
   wanted: (object: ListedObject) => boolean,
-): AsyncGenerator<ListedObject[]> {
+): AsyncGenerator<Placed[]> {
   let after: string | undefined
   do {
-    const page = await objects.list(config.buckets.drops, prefix, after)
-    yield page.objects.filter(wanted)
+    const page = await objects.list(bucket, prefix, after)
+    yield page.objects.filter(wanted).map(object => ({ ...object, bucket }))
     after = page.next
   } while (after !== undefined)
 }
 
 type Runs = Map<string, Promise<RunRecord | undefined>>
 
-async function lookUp(
-  world: World,
-  pipeline: Pipeline,
-  objects: readonly ListedObject[],
-): Promise<Finding[]> {
+async function lookUp(world: World, pipeline: Pipeline, objects: readonly Placed[]): Promise<Finding[]> {
   const runs: Runs = new Map()
   const found = (await inTurns(objects, object => findingOf(world, object, runs))).flatMap(one => one ?? [])
   if (!pipeline.source.group || found.every(({ standing }) => standing !== 'missing')) return found
@@ -95,10 +100,9 @@ async function lookUp(
 /** @returns `undefined` where the object has been deleted since it was listed */
 async function findingOf(
   world: World,
-  { key, modifiedAt }: ListedObject,
+  { bucket, key, modifiedAt }: Placed,
   runs: Runs,
 ): Promise<Finding | undefined> {
-  const { bucket } = { bucket: world.config.buckets.drops }
   const info = await world.objects.head({ bucket, key })
   if (info === undefined) return undefined
   const { bytes, etag, version } = info

@@ -3,10 +3,9 @@ import { epochMs } from '../../shared/clock.ts'
 import { isError } from '../../shared/errors.ts'
 import type { Expect } from '../../shared/expectation.ts'
 import { globMatcher } from '../../shared/glob.ts'
-import { type GroupMembers, groupKeys } from '../../shared/groups.ts'
+import { type GroupMembers, groupKeys, isGroupSource } from '../../shared/groups.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
 import { fromItem, type RunRecord } from '../../shared/records.ts'
-import { groupsPrefix } from '../../shared/reserved.ts'
 import type { World } from '../../shared/world.ts'
 import { readDocument } from './documents.ts'
 
@@ -25,7 +24,7 @@ export interface Arrived {
  * as many as are expected came up to `by`, the oldest may be left out: one page of an index is then enough.
  */
 export async function arrivals(
-  world: World,
+  world: World<'objects' | 'records'>,
   pipeline: Pipeline,
   { matching, files }: Expect,
   { since, by = 0 }: { since: number; by?: number },
@@ -51,20 +50,20 @@ export async function arrivals(
 
 /** @param most more than these are as good as these */
 async function filesOf(
-  world: World,
+  world: World<'objects'>,
   run: RunRecord,
   most: number,
   wanted: ((key: string) => boolean) | undefined,
 ): Promise<number> {
   const { source, objects } = run
-  const isGroup = source.key.startsWith(groupsPrefix)
+  const isGroup = isGroupSource(source, world.config.buckets.drops)
   if (!isGroup) return wanted === undefined || wanted(source.key) ? 1 : 0
   if (wanted === undefined) return Math.min(most, objects?.count ?? 1)
   const members = await membersOf(world, run.runId)
   return Math.min(most, members.filter(({ source: { key }, gone }) => !gone && wanted(key)).length)
 }
 
-async function membersOf(world: World, runId: string): Promise<GroupMembers['members']> {
+async function membersOf(world: World<'objects'>, runId: string): Promise<GroupMembers['members']> {
   const ref = { bucket: world.config.buckets.state, key: groupKeys.members(runId) }
   try {
     return (await readDocument<GroupMembers>(world.objects, ref)).members

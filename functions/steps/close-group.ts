@@ -16,7 +16,7 @@ import { byUtf8 } from '../../shared/table-rules.ts'
 import { GroupState } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 import { freeze } from './documents.ts'
-import { groupRunId, isFull, newestGroup, publishGroupDue } from './groups.ts'
+import { groupRunId, isFull, newestGroup, publishGroupDueAt } from './groups.ts'
 import { ListWriter } from './object-list.ts'
 import { planObjects } from './plan-objects.ts'
 import { frozenList, register, reopen } from './register.ts'
@@ -24,11 +24,13 @@ import { loadRun } from './rounds.ts'
 import { earlierLoad } from './sources.ts'
 import { inTurns } from './turns.ts'
 
+type Needs = World<'objects' | 'records' | 'bus'>
+
 /** @param takeAlone makes a run of one drop: it says what has become of an object that is gone */
 export async function closeGroup(
-  world: World,
+  world: Needs,
   event: unknown,
-  takeAlone: (world: World, pipeline: Pipeline, drop: Drop) => Promise<void>,
+  takeAlone: (world: Needs, pipeline: Pipeline, drop: Drop) => Promise<void>,
 ): Promise<void> {
   const { pipeline: name, group = 0 } = parseOwnEvent(event)
   const pipeline = world.pipelines.find(one => one.name === name)
@@ -43,7 +45,11 @@ export async function closeGroup(
 }
 
 /** @returns false where it is not due yet, or done */
-async function close(world: World, { name, source }: Pipeline, group: number): Promise<boolean> {
+async function close(
+  world: World<'records' | 'bus'>,
+  { name, source }: Pipeline,
+  group: number,
+): Promise<boolean> {
   const key = groupKeys.group(name, group)
   const item = await world.records.get(key)
   if (item === undefined) return false
@@ -52,7 +58,7 @@ async function close(world: World, { name, source }: Pipeline, group: number): P
   const full = source.group === undefined || isFull(record, source.group)
   const due = full || record.dueAt <= world.clock.now() || (await newestGroup(world, name)) > group
   if (!due) {
-    await publishGroupDue(world, record, record.dueAt)
+    await publishGroupDueAt(world, record, record.dueAt)
     return false
   }
   const open = [{ state: { oneOf: [GroupState.OPEN, GroupState.CLOSED] } }]
@@ -60,10 +66,10 @@ async function close(world: World, { name, source }: Pipeline, group: number): P
 }
 
 async function registerGroup(
-  world: World,
+  world: Needs,
   pipeline: Pipeline,
   { runId, group }: { runId: string; group: number },
-  takeAlone: (world: World, pipeline: Pipeline, drop: Drop) => Promise<void>,
+  takeAlone: (world: Needs, pipeline: Pipeline, drop: Drop) => Promise<void>,
 ): Promise<void> {
   const { members } = await membersOf(world, pipeline.name, group, runId)
   for (const { gone, ...drop } of members) if (gone) await takeAlone(world, pipeline, drop)
@@ -76,20 +82,22 @@ async function registerGroup(
   const plan = await frozenList(world, runId, async () => {
     const writer = new ListWriter(world, runId)
     const part = writer.part()
-    const objects = drops.map(objectOf)
+    const objects = drops.map(drop => objectOf(drop, source.bucket))
     await writer.add(part, objects)
     return planObjects(world, runId, pipeline, source, await writer.end([part]))
   })
   await register(world, runId, pipeline.name, { source, identity: '' }, plan)
 }
 
-function objectOf({ source: { key, bytes, etag, version } }: Drop): RunObject {
-  return { key, bytes, etag, ...(version === undefined ? {} : { version }) }
+/** @param usual the bucket that need not be said */
+function objectOf({ source: { bucket, key, bytes, etag, version } }: Drop, usual: string): RunObject {
+  const own = bucket === usual ? {} : { bucket }
+  return { ...own, key, bytes, etag, ...(version === undefined ? {} : { version }) }
 }
 
 /** As they were when the group was first looked at: later ones belong to the next. */
 async function membersOf(
-  world: World,
+  world: World<'objects' | 'records'>,
   pipeline: string,
   group: number,
   runId: string,
@@ -114,7 +122,7 @@ function dropOf({ bucket, key, bytes, etag, version, identity }: GroupMember): D
   return { source: { bucket, key, bytes, etag, ...(version === undefined ? {} : { version }) }, identity }
 }
 
-async function isThere(world: World, { source }: Drop): Promise<boolean> {
+async function isThere(world: World<'objects'>, { source }: Drop): Promise<boolean> {
   const { bucket, key, version, etag } = source
   return (await world.objects.head({ bucket, key }, version))?.etag === etag
 }
@@ -125,7 +133,12 @@ function firstOfEach(drops: readonly Drop[]): Drop[] {
 }
 
 /** The ledger decides, once and for all, which run a drop belongs to. @returns whether it is this one */
-async function claim(world: World, { name, source: { skipIdentical } }: Pipeline, runId: string, drop: Drop) {
+async function claim(
+  world: World<'records'>,
+  { name, source: { skipIdentical } }: Pipeline,
+  runId: string,
+  drop: Drop,
+) {
   const { source, identity } = drop
   const earlier = skipIdentical ? await earlierLoad(world, runId, drop) : undefined
   const own = { runId, pipeline: name, etag: source.etag, bytes: source.bytes }
@@ -138,7 +151,7 @@ async function claim(world: World, { name, source: { skipIdentical } }: Pipeline
   return true
 }
 
-function sourceOf(world: World, pipeline: string, group: number, drops: readonly Drop[]) {
+function sourceOf(world: Pick<World, 'config'>, pipeline: string, group: number, drops: readonly Drop[]) {
   const bytes = drops.reduce((sum, { source }) => sum + source.bytes, 0)
   const identities = drops.map(({ source, identity }) => [source.key, identity])
   const etag = createHash('sha256').update(JSON.stringify(identities)).digest('hex').slice(0, 32)

@@ -31,8 +31,10 @@ const headsAtOnce = 32
 
 /** What listing needs to know. */
 interface Reading {
-  world: World
+  world: World<'objects'>
   manifest: SourceObject
+  /** Of what is named without one. */
+  bucket: string
   writer: ListWriter
   deadline: number
   heads: number
@@ -40,15 +42,17 @@ interface Reading {
 
 /**
  * Writes the list of all objects that the manifest names. `undefined`: there is none.
+ * @param bucket of objects that are named without one; default: the manifest's
  * Errors: BAD_INPUT with a refusal's code, OBJECT_MISSING, SOURCE_CHANGED, and those of reading and writing.
  */
 export async function listManifest(
-  world: World,
+  world: World<'objects'>,
   runId: string,
   manifest: SourceObject,
+  bucket = manifest.bucket,
 ): Promise<{ list: ObjectList; first: RunObject } | undefined> {
   const writer = new ListWriter(world, runId)
-  const reading = { world, manifest, writer, deadline: world.clock.now() + listMsMax, heads: 0 }
+  const reading = { world, manifest, bucket, writer, deadline: world.clock.now() + listMsMax, heads: 0 }
   const head = await firstBytes(world, manifest)
   if (manifestKind(head) === 'lines') {
     const part = writer.part()
@@ -74,11 +78,11 @@ function entryOf({ bucket, key, version }: ManifestDocument['objects'][number]):
 }
 
 async function ofPrefix(
-  { world, manifest, writer, deadline }: Reading,
+  { world, manifest, bucket: usual, writer, deadline }: Reading,
   text: string,
   wanted: (key: string) => boolean,
 ): Promise<ListPart[]> {
-  const { prefix, bucket = manifest.bucket } = prefixPlace(text)
+  const { prefix, bucket = usual } = prefixPlace(text)
   refuseState(world, bucket)
   const own = bucket === manifest.bucket ? {} : { bucket }
   return listPrefix({
@@ -87,7 +91,9 @@ async function ofPrefix(
     prefix,
     open: () => writer.part(),
     take: (part, objects) => {
-      const kept = objects.filter(({ key }) => wanted(key) && !key.startsWith(manifestsPrefix))
+      const isManifest = (key: string): boolean =>
+        bucket === world.config.buckets.drops && key.startsWith(manifestsPrefix)
+      const kept = objects.filter(({ key }) => wanted(key) && !isManifest(key))
       return writer.add(
         part,
         kept.map(({ key, bytes, etag }) => ({ ...own, key, bytes, etag })),
@@ -98,7 +104,7 @@ async function ofPrefix(
 }
 
 /** Functions and workers may read it, those who drop manifests may not: it holds what other runs have read. */
-function refuseState({ config }: World, bucket: string): void {
+function refuseState({ config }: Pick<World, 'config'>, bucket: string): void {
   if (bucket !== config.buckets.state) return
   throw new MillraceError('BAD_INPUT', `the manifest names objects of ${bucket}, Millrace's own bucket`, {
     refusal: 'BUCKET_NOT_ALLOWED',
@@ -106,7 +112,7 @@ function refuseState({ config }: World, bucket: string): void {
   })
 }
 
-function checkBounds(world: World, keys: number, deadline: number): void {
+function checkBounds(world: Pick<World, 'clock'>, keys: number, deadline: number): void {
   if (keys > keysMax) throw listTooLong(`there are more than ${keysMax} keys`)
   if (world.clock.now() > deadline)
     throw listTooLong(`after ${listMsMax / 1000} seconds only ${keys} keys were listed`)
@@ -145,7 +151,7 @@ async function addSome(reading: Reading, part: ListPart, entries: readonly Manif
 }
 
 async function objectOf(reading: Reading, entry: ManifestEntry): Promise<RunObject> {
-  const { bucket = reading.manifest.bucket, key, version, bytes, etag } = entry
+  const { bucket = reading.bucket, key, version, bytes, etag } = entry
   refuseState(reading.world, bucket)
   const own = bucket === reading.manifest.bucket ? {} : { bucket }
   if (bytes !== undefined && etag !== undefined) return { ...own, ...entry, key, bytes, etag }
@@ -166,7 +172,7 @@ async function objectOf(reading: Reading, entry: ManifestEntry): Promise<RunObje
 }
 
 async function* lineEntries(
-  world: World,
+  world: World<'objects'>,
   ref: ObjectRef & Partial<SourceObject>,
   parse: (line: string, number: number) => ManifestEntry | undefined,
 ): AsyncGenerator<ManifestEntry> {

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { isClear } from '../csv-dialect.ts'
 import { fixedFaults } from '../fixed.ts'
 import { compressions, drifts, encodings, linePresets, raggedRules } from '../layout.ts'
-import { reservedPrefixes } from '../reserved.ts'
+import { placeFaults, placeSettings } from './bucket.ts'
 import { columns, columnType } from './columns.ts'
 import { rowFaults } from './rows.ts'
 
@@ -30,9 +30,7 @@ const delimiter = z
   })
 
 const anySource = {
-  prefix: prefix.refine(text => !reservedPrefixes.some(reserved => text.startsWith(reserved)), {
-    error: `must not lie below ${reservedPrefixes.join(' or ')}`,
-  }),
+  ...placeSettings,
   /** A re-drop of a key with the very content of its last run that was not refused or failed starts no run. */
   skipIdentical: z.boolean().default(false),
   /** Default: by the first bytes of the object, whatever its name. */
@@ -173,7 +171,7 @@ export const sourceSchema = z
     path: ['pattern'],
   })
   .superRefine((source, context) => {
-    for (const { key, fault } of [...rowFaults(source), ...fixedFaults(source)]) {
+    for (const { key, fault } of [...placeFaults(source), ...rowFaults(source), ...fixedFaults(source)]) {
       context.addIssue({ code: 'custom', message: fault, path: [key], input: source })
     }
   })

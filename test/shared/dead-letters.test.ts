@@ -46,7 +46,7 @@ test('the queues are those of serverless.yml, each with the function that gives 
 })
 
 test("an event of ours tells function, run, pipeline, tries and the error's first line", () => {
-  assert.deepEqual(factsOf(letter('FunctionsDlq', failureOf('submit', roundDue)), []), {
+  assert.deepEqual(factsOf(letter('FunctionsDlq', failureOf('submit', roundDue))), {
     function: 'submit',
     event: EventType.roundDue,
     runId: roundDue.detail.runId,
@@ -63,7 +63,7 @@ test('what EventBridge could not deliver tells why, and goes back the same way',
     ERROR_MESSAGE: 'Rate exceeded',
     RETRY_ATTEMPTS: '20',
   }
-  const facts = factsOf(letter('FunctionsDlq', roundDue, { attributes }), [])
+  const facts = factsOf(letter('FunctionsDlq', roundDue, { attributes }))
   assert.deepEqual([facts.function, facts.error, facts.tries], ['settle', 'Rate exceeded', 21])
   assert.equal(facts.wayBack.to, 'bus')
 })
@@ -71,7 +71,7 @@ test('what EventBridge could not deliver tells why, and goes back the same way',
 test('a drop tells the run that it would have become, where a pipeline takes it', () => {
   const dead = letter('DropsDlq', objectCreated)
   const runId = runIdOf('tiny', { bucket: 'drops', key: 'in/a.csv' }, 'v1')
-  const facts = factsOf(dead, [pipeline])
+  const facts = factsOf(dead, { pipelines: [pipeline], dropsBucket: 'drops' })
   assert.deepEqual(facts, {
     function: 'partition',
     event: 'Object Created',
@@ -81,7 +81,7 @@ test('a drop tells the run that it would have become, where a pipeline takes it'
     tries: 5,
     wayBack: { to: 'queue' },
   })
-  assert.equal(factsOf(dead, []).runId, undefined)
+  assert.equal(factsOf(dead).runId, undefined)
 })
 
 test("what Batch said tells its run by the job's name", () => {
@@ -92,17 +92,17 @@ test("what Batch said tells its run by the job's name", () => {
     status: JobStatus.FAILED,
   }
   const event = { source: 'aws.batch', 'detail-type': 'Batch Job State Change', detail }
-  const facts = factsOf(letter('JobsDlq', event), [])
+  const facts = factsOf(letter('JobsDlq', event))
   assert.deepEqual([facts.function, facts.runId, facts.wayBack.to], ['track', runId, 'queue'])
 })
 
 test('a letter that is no JSON, or JSON of another shape, still has its queue and tries, and nothing more', () => {
   for (const body of ['{', '"text"', 'null', '[]', '{"detail-type":7}']) {
-    assert.deepEqual(factsOf(letter('JobsDlq', body), []), {
+    assert.deepEqual(factsOf(letter('JobsDlq', body)), {
       function: 'track',
       tries: 5,
       wayBack: { to: 'queue' },
     })
-    assert.equal(factsOf(letter('FunctionsDlq', body), []).wayBack.to, 'unknown')
+    assert.equal(factsOf(letter('FunctionsDlq', body)).wayBack.to, 'unknown')
   }
 })

@@ -50,6 +50,34 @@ describe('a pipeline', () => {
     ['an unknown key', { retries: 3 }, 'retries'],
     ['a prefix without its slash', { output: { prefix: 'curated' } }, 'output.prefix'],
     ['a prefix among the manifests', { source: { prefix: '_manifests/a/', format: 'csv' } }, 'source.prefix'],
+    ['no prefix in the drops bucket', { source: { prefix: '', format: 'csv' } }, 'source.prefix'],
+    [
+      'a bucket that S3 would not take',
+      { source: { bucket: 'My_Lake', prefix: 'a/', format: 'csv' } },
+      'source.bucket',
+    ],
+    [
+      'a bucket of the local stage',
+      { source: { bucket: 'state', prefix: 'a/', format: 'csv' } },
+      'source.bucket',
+    ],
+    [
+      'a key for the drops bucket',
+      { source: { prefix: 'a/', format: 'csv', kmsKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/a-b' } },
+      'source.kmsKeyArn',
+    ],
+    [
+      'the alias of a key',
+      {
+        source: {
+          bucket: 'my-lake',
+          prefix: '',
+          format: 'csv',
+          kmsKeyArn: 'arn:aws:kms:eu-west-1:123456789012:alias/lake',
+        },
+      },
+      'source.kmsKeyArn',
+    ],
     ['a prefix that begins with one', { output: { prefix: '/curated/' } }, 'output.prefix'],
     [
       'a type that DuckDB does not have',
@@ -80,6 +108,14 @@ describe('a pipeline', () => {
     })
   }
 
+  test('may take all of a bucket of its own, and what is reserved in the drops bucket', () => {
+    const kmsKeyArn = 'arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab'
+    for (const prefix of ['', '_groups/']) {
+      const source = { ...least.source, bucket: 'my.lake-1', kmsKeyArn, prefix }
+      assert.deepEqual(parsePipeline({ ...least, source }, 'orders.ts').source.prefix, prefix)
+    }
+  })
+
   test('may write its types in small letters and with spaces', () => {
     const columns = { a: 'decimal(12, 2)', b: 'Timestamptz' }
     const { source } = parsePipeline({ ...least, source: { ...least.source, columns } }, 'orders.ts')
@@ -102,6 +138,17 @@ describe('the pipelines of a stage', () => {
     const { message } = faultsOf(() => pipelineSet({ 'a.ts': least, 'b.ts': least }))
     assert.match(message, /Two pipelines are named orders/)
     assert.match(message, /Two pipelines take the prefix orders\//)
+  })
+
+  test('may take the same prefix of several buckets, but not of one', () => {
+    const [lake, pond] = ['my-lake', 'my-pond'].map(bucket => ({
+      ...other,
+      name: bucket,
+      source: { ...least.source, bucket },
+    }))
+    assert.equal(pipelineSet({ 'a.ts': least, 'b.ts': lake, 'c.ts': pond }).length, 3)
+    const { message } = faultsOf(() => pipelineSet({ 'b.ts': lake, 'c.ts': { ...lake, name: 'again' } }))
+    assert.match(message, /Two pipelines take the prefix orders\/ of the bucket my-lake/)
   })
 
   test('are told the faults of every file at once', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { placeOf, type RunDocument } from '../../shared/documents.ts'
+import type { Pipeline } from '../../shared/pipeline.ts'
 import { isRefusal, type Refusal } from '../../shared/plan/refusal.ts'
 import {
   cut,
@@ -66,12 +67,28 @@ describe('the pipeline of a key', () => {
     pipelineOf({ source: { prefix: 'a/b/', format: 'lines' } }),
   ]
 
+  const taker = (pipelines: Pipeline[], key: string, bucket = 'drops'): Pipeline | undefined =>
+    pipelineFor(pipelines, { bucket, key }, 'drops')
+
   test('is the one with the longest prefix', () => {
-    assert.equal(pipelineFor([short, long], 'a/b/c'), long)
-    assert.equal(pipelineFor([long, short], 'a/c'), short)
+    assert.equal(taker([short, long], 'a/b/c'), long)
+    assert.equal(taker([long, short], 'a/c'), short)
   })
 
-  test('is none where no prefix fits', () => assert.equal(pipelineFor([short, long], 'ab/c'), undefined))
+  test('is none where no prefix fits', () => assert.equal(taker([short, long], 'ab/c'), undefined))
+
+  test('is one of the bucket that the object is in, however long the prefixes of others', () => {
+    const [whole, part] = [
+      pipelineOf({ source: { bucket: 'lake', prefix: '', format: 'lines' } }),
+      pipelineOf({ source: { bucket: 'lake', prefix: 'a/b/', format: 'lines' } }),
+    ]
+    const all = [short, long, whole, part]
+    assert.equal(taker(all, 'a/b/c'), long)
+    assert.equal(taker(all, 'a/b/c', 'lake'), part)
+    assert.equal(taker(all, '_groups/c', 'lake'), whole)
+    assert.equal(taker(all, 'a/b/c', 'pond'), undefined)
+    assert.equal(taker([whole, part], 'a/b/c'), undefined)
+  })
 })
 
 describe('the layout of a CSV', () => {

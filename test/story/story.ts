@@ -92,7 +92,7 @@ export async function drop(
   const metadata: Record<string, string> =
     partitionBytes === undefined ? {} : { [partitionBytesMetadata]: String(partitionBytes) }
   const { version = '', bytes, etag } = await world.objects.write(ref, Buffer.from(content), { metadata })
-  const pipeline = pipelineFor(world.pipelines, key)
+  const pipeline = pipelineFor(world.pipelines, ref, world.config.buckets.drops)
   return { key, version, bytes, etag, runId: runIdOf(pipeline?.name ?? '', ref, version) }
 }
 
