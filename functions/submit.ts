@@ -7,27 +7,43 @@ import { parseOwnEvent, terminalJob } from '../shared/events.ts'
 import { supersededReason } from '../shared/failure.ts'
 import { childEnvironment, type JobTie, jobName } from '../shared/jobname.ts'
 import { after, isOpen, runTable } from '../shared/lifecycle.ts'
+import { queueOf, sizeOf } from '../shared/placement.ts'
 import type { JobRequest } from '../shared/ports.ts'
-import { fromItem, type Lane, type RoundRecord, type RunRecord, recordKeys } from '../shared/records.ts'
+import {
+  fromItem,
+  type Lane,
+  type Place,
+  type RoundRecord,
+  type RunRecord,
+  recordKeys,
+} from '../shared/records.ts'
 import { JobStatus, RoundState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { eventDoor } from './doorway/doors.ts'
+import { batch, dynamodb, eventBridgeAndScheduler, s3 } from './doorway/reach.ts'
 import { readDocument } from './steps/documents.ts'
-import { queueOf } from './steps/jobs.ts'
-import { closeRound, loadRound, loadRun, moveRun, publishRoundDue } from './steps/rounds.ts'
+import { placeFor } from './steps/jobs.ts'
+import { closeRound, loadRound, loadRun, moveRun, publishRoundDueAt } from './steps/rounds.ts'
 import { endStopped } from './steps/stop.ts'
+
+type Needs = World<'objects' | 'records' | 'jobs' | 'bus'>
 
 /** A submit that has not finished within this time has died; another may take over. */
 export const submitLeaseMs = 2 * 60 * 1000
 
-export const handler = eventDoor('submit', submit)
+export const handler = eventDoor('submit', submit, {
+  objects: s3,
+  records: dynamodb,
+  jobs: batch,
+  bus: eventBridgeAndScheduler,
+})
 
-export async function submit(world: World, event: unknown): Promise<void> {
+export async function submit(world: Needs, event: unknown): Promise<void> {
   const { runId, round } = parseOwnEvent(event)
   const run = await loadRun(world, runId)
   const record = await loadRound(world, runId, round ?? 0)
   if (!run || !record || run.round !== round) return world.log.info('not the newest round', { runId, round })
-  if (record.dueAt > world.clock.now() && !run.stopping) return publishRoundDue(world, run, record.dueAt)
+  if (record.dueAt > world.clock.now() && !run.stopping) return publishRoundDueAt(world, run, record.dueAt)
   const claimed = await claimRound(world, run, record)
   if (!claimed) await comeBack(world, run, record)
   else if (run.stopping) await leaveOut(world, run, claimed)
@@ -37,15 +53,16 @@ export async function submit(world: World, event: unknown): Promise<void> {
 
 /** `undefined` where the round is another's or has gone further. */
 async function claimRound(
-  world: World,
+  world: Needs,
   run: RunRecord,
   record: RoundRecord,
 ): Promise<RoundRecord | undefined> {
   if (after(runTable, run.state, 'submitted') === undefined) return undefined
+  const place = { ...(await placeFor(world, run, record)) }
   const now = world.clock.now()
   const outcome = await world.records.update(
     recordKeys.round(record.runId, record.round),
-    { set: { state: RoundState.SUBMITTING, claimedAt: now } },
+    { set: { state: RoundState.SUBMITTING, claimedAt: now, place } },
     [
       { state: { is: RoundState.WAITING } },
       { state: { is: RoundState.SUBMITTING }, claimedAt: { atMost: now - submitLeaseMs } },
@@ -55,38 +72,48 @@ async function claimRound(
 }
 
 /** Another submit holds the round, or has died with it: this event must not be the last one to look. */
-async function comeBack(world: World, run: RunRecord, record: RoundRecord): Promise<void> {
+async function comeBack(world: Needs, run: RunRecord, record: RoundRecord): Promise<void> {
   if (record.state !== RoundState.SUBMITTING) return
-  await publishRoundDue(world, run, (record.claimedAt ?? 0) + submitLeaseMs)
+  await publishRoundDueAt(world, run, (record.claimedAt ?? 0) + submitLeaseMs)
 }
 
 async function submitChunks(
-  world: World,
+  world: Needs,
   run: RunRecord,
   record: RoundRecord,
   resumed: boolean,
 ): Promise<void> {
   const ref = { bucket: world.config.buckets.state, key: stateKeys.run(run.runId) }
   const document = await readDocument<RunDocument>(world.objects, ref)
+  const place = await placeFor(world, run, record)
+  let before: string | undefined
   for (const [chunk, { partitions, lane = {} }] of chunksOf(record).entries()) {
-    if (record[`job${chunk}`] !== undefined) continue
+    const submitted = record[`job${chunk}`]
     const tie = { runId: run.runId, round: record.round, chunk }
-    const request = requestFor(world, document, tie, partitions, lane)
-    const jobId =
-      (resumed ? await findLost(world, request) : undefined) ?? (await world.jobs.submit(request)).jobId
-    if (!(await recordJob(world, record, chunk, jobId))) return
-    world.log.info('submitted', { runId: run.runId, round: record.round, jobId, size: partitions, ...lane })
+    const request = requestFor(document, place, tie, partitions, lane, before)
+    const jobId = submitted ?? (await jobFor(world, tie, request, resumed))
+    if (submitted === undefined && !(await recordJob(world, record, chunk, jobId))) return
+    before = jobId
   }
   await finishRound(world, record)
 }
 
+async function jobFor(world: Needs, tie: JobTie, request: JobRequest, resumed: boolean): Promise<string> {
+  const lost = resumed ? await findLost(world, request) : undefined
+  const jobId = lost ?? (await world.jobs.submit(request)).jobId
+  const { size, queue } = request
+  world.log.info('submitted', { ...tie, jobId, size, queue })
+  return jobId
+}
+
 /** Of a run that is being stopped: what an interrupted submit has left is known by its id, the rest has ended. */
-async function leaveOut(world: World, run: RunRecord, record: RoundRecord): Promise<void> {
+async function leaveOut(world: Needs, run: RunRecord, record: RoundRecord): Promise<void> {
   const key = recordKeys.round(run.runId, record.round)
+  const { place } = record
   for (const [chunk, { lane }] of chunksOf(record).entries()) {
     if (record[`job${chunk}`] !== undefined) continue
     const name = jobName({ runId: run.runId, round: record.round, chunk })
-    const jobId = await findLost(world, { name, queue: queueOf(world, lane) })
+    const jobId = place && (await findLost(world, { name, queue: queueOf(place, lane) }))
     const set = jobId === undefined ? { [`end${chunk}`]: JobStatus.FAILED } : { [`job${chunk}`]: jobId }
     await world.records.update(key, { set }, claimOf(record))
   }
@@ -97,7 +124,7 @@ const claimOf = ({ claimedAt = 0 }: RoundRecord) => [
   { state: { is: RoundState.SUBMITTING }, claimedAt: { is: claimedAt } },
 ]
 
-async function finishRound(world: World, record: RoundRecord): Promise<void> {
+async function finishRound(world: Needs, record: RoundRecord): Promise<void> {
   const key = recordKeys.round(record.runId, record.round)
   await world.records.update(key, { set: { state: RoundState.RUNNING } }, claimOf(record))
 }
@@ -106,7 +133,7 @@ async function finishRound(world: World, record: RoundRecord): Promise<void> {
  * Whose claim was taken over meanwhile ends its job: another has that work.
  * @returns whether the claim stands
  */
-async function recordJob(world: World, record: RoundRecord, chunk: number, jobId: string): Promise<boolean> {
+async function recordJob(world: Needs, record: RoundRecord, chunk: number, jobId: string): Promise<boolean> {
   const key = recordKeys.round(record.runId, record.round)
   const outcome = await world.records.update(
     key,
@@ -121,7 +148,7 @@ async function recordJob(world: World, record: RoundRecord, chunk: number, jobId
 
 /** SubmitJob has no client token: on doubt, look for what an interrupted submit may have left. */
 async function findLost(
-  world: World,
+  world: Needs,
   { name, queue }: Pick<JobRequest, 'name' | 'queue'>,
 ): Promise<string | undefined> {
   const found = await world.jobs.find(name, queue)
@@ -129,32 +156,36 @@ async function findLost(
 }
 
 function requestFor(
-  world: World,
-  { pipeline }: RunDocument,
+  { pipeline: { job } }: RunDocument,
+  place: Place,
   tie: JobTie,
   size: number,
   lane: Lane,
+  before: string | undefined,
 ): JobRequest {
-  const { config } = world
-  const { vcpus, memoryMiB, timeoutMinutes } = { ...pipeline.job, ...lane }
+  const { vcpus, memoryMiB } = sizeOf({ ...job, ...lane })
+  const { timeoutMinutes } = { ...job, ...lane }
   return {
     name: jobName(tie),
     size,
-    queue: queueOf(world, lane),
-    definition: config.jobDefinition,
+    queue: queueOf(place, lane),
+    definition: place.definition,
     environment: {
       ...childEnvironment(tie),
-      MILLRACE_VCPUS: String(vcpus),
+      MILLRACE_VCPUS: String(Math.ceil(vcpus)),
       MILLRACE_MEMORY_MIB: String(memoryMiB),
     },
     vcpus,
     memoryMiB,
     timeoutSeconds: timeoutMinutes * 60,
+    ...(place.share && { share: place.share }),
+    ...(job.sequential && { sequential: true, ...(before !== undefined && { after: before }) }),
+    ...(job.nodes !== undefined && { nodes: job.nodes }),
   }
 }
 
 /** Also heals a submit that died between its last writes: the jobs run, the run does not say so yet. */
-async function finishSubmit(world: World, run: RunRecord): Promise<void> {
+async function finishSubmit(world: Needs, run: RunRecord): Promise<void> {
   const record = await loadRound(world, run.runId, run.round)
   if (record?.state !== RoundState.RUNNING && record?.state !== RoundState.ENDED) return
   const moved = (await moveRun(world, run, 'submitted')) ?? (await loadRun(world, run.runId))

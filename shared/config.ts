@@ -7,10 +7,10 @@ export interface Config {
   table: string
   buckets: { drops: string; state: string; output: string }
   bus: string
-  jobQueue: string
-  /** For partitions that Spot has taken back too often; empty: there is none, they stay. */
-  jobQueueOnDemand: string
-  jobDefinition: string
+  /** Names of job queues and job definitions begin with it (shared/placement.ts). */
+  jobPrefix: string
+  /** Whether the job queues share their capacity between pipelines, by weight, and not first come, first served. */
+  fairShare: boolean
   /** Role with which EventBridge Scheduler puts a delayed event on our bus, and that bus. */
   schedulerRoleArn: string
   busArn: string
@@ -28,8 +28,7 @@ const variables = {
   state: 'MILLRACE_STATE_BUCKET',
   output: 'MILLRACE_OUTPUT_BUCKET',
   bus: 'MILLRACE_BUS',
-  jobQueue: 'MILLRACE_JOB_QUEUE',
-  jobDefinition: 'MILLRACE_JOB_DEFINITION',
+  jobPrefix: 'MILLRACE_JOB_PREFIX',
 } as const
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -63,9 +62,8 @@ export function configFrom(env: Environment): Config {
       output: value(variables.output),
     },
     bus: value(variables.bus),
-    jobQueue: value(variables.jobQueue),
-    jobQueueOnDemand: value('MILLRACE_JOB_QUEUE_ON_DEMAND'),
-    jobDefinition: value(variables.jobDefinition),
+    jobPrefix: value(variables.jobPrefix),
+    fairShare: value('MILLRACE_FAIR_SHARE') === 'true',
     schedulerRoleArn: value('MILLRACE_SCHEDULER_ROLE_ARN'),
     busArn: value('MILLRACE_BUS_ARN'),
     slackSecret: value('MILLRACE_SLACK_SECRET'),
@@ -81,9 +79,8 @@ export function localConfig(dataDir: string, pipelinesDir: string): Config {
     table: 'millrace',
     buckets: { drops: 'drops', state: 'state', output: 'output' },
     bus: 'millrace',
-    jobQueue: 'spot',
-    jobQueueOnDemand: 'on-demand',
-    jobDefinition: 'millrace-worker',
+    jobPrefix: 'millrace-local',
+    fairShare: false,
     schedulerRoleArn: '',
     busArn: '',
     slackSecret: '',
@@ -101,9 +98,8 @@ export function asEnvironment(config: Config): Record<string, string> {
     [variables.state]: config.buckets.state,
     [variables.output]: config.buckets.output,
     [variables.bus]: config.bus,
-    [variables.jobQueue]: config.jobQueue,
-    [variables.jobDefinition]: config.jobDefinition,
-    MILLRACE_JOB_QUEUE_ON_DEMAND: config.jobQueueOnDemand,
+    [variables.jobPrefix]: config.jobPrefix,
+    MILLRACE_FAIR_SHARE: String(config.fairShare),
     MILLRACE_DATA_DIR: config.dataDir,
     MILLRACE_PIPELINES_DIR: config.pipelinesDir,
   }

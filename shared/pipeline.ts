@@ -2,17 +2,14 @@
 import * as z from 'zod'
 import { MillraceError } from './errors.ts'
 import { expectSchema } from './pipeline/expect.ts'
+import { jobSchema } from './pipeline/job.ts'
+import { jobFaults } from './pipeline/job-faults.ts'
 import { outputSchema } from './pipeline/output.ts'
 import { sourceSchema } from './pipeline/source.ts'
 import { addFaults, workFaults, workSchema } from './pipeline/work.ts'
 import { Occasion } from './vocabulary.ts'
 
 const GiB = 1024 ** 3
-/** Of one job, whoever asks. */
-export const jobBounds = {
-  memoryMiB: { min: 512, max: 768 * 1024 },
-  timeoutMinutes: { min: 1, max: 7 * 24 * 60 },
-} as const
 
 const settings = z.strictObject({
   name: z
@@ -31,15 +28,7 @@ const settings = z.strictObject({
     .default({}),
   work: workSchema,
   output: outputSchema,
-  job: z
-    .strictObject({
-      vcpus: z.int().min(1).max(192).default(1),
-      memoryMiB: z.int().min(jobBounds.memoryMiB.min).max(jobBounds.memoryMiB.max).default(2048),
-      /** How far it is raised where partitions run out of memory that cannot be cut any smaller; default: four times. */
-      memoryMiBMax: z.int().min(jobBounds.memoryMiB.min).max(jobBounds.memoryMiB.max).optional(),
-      timeoutMinutes: z.int().min(jobBounds.timeoutMinutes.min).max(jobBounds.timeoutMinutes.max).default(60),
-    })
-    .prefault({}),
+  job: jobSchema,
   retry: z
     .strictObject({
       /** How often a partition may fail for a reason of its own; Spot reclaims are free. */
@@ -74,7 +63,7 @@ const settings = z.strictObject({
 })
 
 export const pipelineSchema = settings.superRefine((pipeline, context) =>
-  addFaults(context, workFaults(pipeline)),
+  addFaults(context, [...workFaults(pipeline), ...jobFaults(pipeline)]),
 )
 
 /** As a user writes it. */

@@ -95,6 +95,14 @@ export interface JobRequest {
   vcpus: number
   memoryMiB: number
   timeoutSeconds: number
+  /** Where the queue has fair share: whose part of it this is, and who goes first in that part (the higher). */
+  share?: { identifier: string; priority: number }
+  /** Children begin one after the other, each once the one before has succeeded. */
+  sequential?: boolean
+  /** Begins once that job has succeeded. */
+  after?: string
+  /** A multi-node parallel job of so many instances; its size is 1. */
+  nodes?: number
 }
 
 export interface Job {

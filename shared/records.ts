@@ -72,6 +72,15 @@ export interface Lane {
   timeoutMinutes?: number
 }
 
+/** Where the jobs of a round go; frozen in its record when it is first submitted, for a deployment may change it. */
+export interface Place {
+  definition: string
+  queue: string
+  onDemandQueue: string
+  /** With fair share only. */
+  share?: { identifier: string; priority: number }
+}
+
 /** One array (or plain job) of a round. */
 export interface RoundChunk {
   partitions: number
@@ -89,6 +98,8 @@ export interface RoundRecord {
   /** Epoch ms; not to be submitted before. */
   dueAt: number
   claimedAt?: number
+  /** As of its first claim: its jobs are looked for where they were submitted. */
+  place?: Place
   /** Of the newest of its jobs, when it was recorded. */
   submittedAt?: number
   /** Job id of each array of this round, by its number: `job0`, `job1`, ... */

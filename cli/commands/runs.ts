@@ -1,6 +1,6 @@
 /** The commands about runs there are. */
 import type { Command } from 'commander'
-import { jobBounds } from '../../shared/pipeline.ts'
+import { jobBounds } from '../../shared/pipeline/job.ts'
 import type { Lane } from '../../shared/records.ts'
 import { showLogs } from '../logs.ts'
 import { globalOptions } from '../options.ts'

@@ -3,6 +3,9 @@
 import path from 'node:path'
 import { RegisterJobDefinitionCommand } from '@aws-sdk/client-batch'
 import { asEnvironment, type Config, environment } from '../../shared/config.ts'
+import { queueNames, queuePriorities } from '../../shared/pipeline/job.ts'
+import type { Pipeline } from '../../shared/pipeline.ts'
+import { definitionName, fleetOf, queueName } from '../../shared/placement.ts'
 import type { Clock, Log } from '../../shared/ports.ts'
 import { type Delivery, projectDir } from '../events/delivery.ts'
 import type { Envelope } from '../events/envelope.ts'
@@ -38,12 +41,13 @@ const retryDefault: RetryStrategy = {
 
 export async function openBatch(parts: {
   config: Config
+  pipelines: readonly Pipeline[]
   cores: number
   clock: Clock
   log: Log
   delivery: Delivery
 }): Promise<BatchServer> {
-  const { config, cores, clock, log, delivery } = parts
+  const { config, pipelines, cores, clock, log, delivery } = parts
   const server = await startBatchServer({
     dbFile: path.join(config.dataDir, 'batch.db'),
     logsDir: path.join(config.dataDir, 'logs'),
@@ -55,15 +59,28 @@ export async function openBatch(parts: {
     },
     baseEnvironment: inheritedEnvironment(),
     cwd: config.dataDir,
-    queues: [config.jobQueue, config.jobQueueOnDemand].map(name => ({ name, priority: 1 })),
+    queues: queuesOf(config, pipelines),
   })
   try {
-    await registerWorker(server.url, config, delivery.wiring.workerRetry ?? retryDefault)
+    const retry = delivery.wiring.workerRetry ?? retryDefault
+    for (const { name } of pipelines) await registerWorker(server.url, config, name, retry)
     return server
   } catch (error) {
     await server.stop()
     throw error
   }
+}
+
+function queuesOf(config: Config, pipelines: readonly Pipeline[]): { name: string; priority: number }[] {
+  const fleets = new Map(pipelines.map(fleetOf).map(fleet => [fleet.name, fleet]))
+  return [...fleets.values()].flatMap(fleet =>
+    queueNames.flatMap(queue =>
+      [false, true].map(onDemand => ({
+        name: queueName(config, fleet, queue, onDemand),
+        priority: queuePriorities[queue],
+      })),
+    ),
+  )
 }
 
 function inheritedEnvironment(): Record<string, string> {
@@ -72,12 +89,17 @@ function inheritedEnvironment(): Record<string, string> {
 }
 
 /** A new revision at each start: jobs of a run in progress go on with the newest. */
-async function registerWorker(batchUrl: string, config: Config, retryStrategy: RetryStrategy): Promise<void> {
+async function registerWorker(
+  batchUrl: string,
+  config: Config,
+  pipeline: string,
+  retryStrategy: RetryStrategy,
+): Promise<void> {
   const client = await localBatch(batchUrl)
   const variables = Object.entries(asEnvironment(config))
   await client.send(
     new RegisterJobDefinitionCommand({
-      jobDefinitionName: config.jobDefinition,
+      jobDefinitionName: definitionName(config, pipeline),
       type: 'container',
       containerProperties: {
         image: 'millrace-worker',

@@ -147,18 +147,21 @@ const localValues: Readonly<Record<string, (id: string, template: Template) => L
     ref: config.table,
     Arn: arn('dynamodb', `table/${config.table}`),
   }),
-  'AWS::Batch::JobQueue': (id, { config }) => {
-    const names: Record<string, string> = {
-      JobQueue: config.jobQueue,
-      OnDemandJobQueue: config.jobQueueOnDemand,
-    }
-    const value = arn('batch', `job-queue/${names[id] ?? id}`)
+  'AWS::Batch::JobQueue': (id, template) => {
+    const value = arn('batch', `job-queue/${nameIn(id, 'JobQueueName', template)}`)
     return { ref: value, JobQueueArn: value }
   },
-  'AWS::Batch::JobDefinition': (_, { config }) => ({
-    ref: arn('batch', `job-definition/${config.jobDefinition}:1`),
+  'AWS::Batch::JobDefinition': (id, template) => ({
+    ref: arn('batch', `job-definition/${nameIn(id, 'JobDefinitionName', template)}:1`),
   }),
   'AWS::IAM::Role': id => ({ ref: id, Arn: `arn:aws:iam::${localAccount}:role/${id}` }),
+}
+
+function nameIn(id: string, property: string, template: Template): string {
+  return textOf(
+    resolve(template.resources[id]?.Properties[property], template, `${id}.${property}`),
+    `${id}.${property}`,
+  )
 }
 
 function arn(service: string, resource: string): string {

@@ -79,7 +79,7 @@ test('another process finds the running stack, and a second stack on its folder 
   assert.equal(runningStack(dir)?.batchUrl, stack.urls.batch)
   await assert.rejects(tinyStack(dir), error => isError(error, 'NOT_ALLOWED'))
   const world = await openLocalWorld(configOf(dir))
-  assert.deepEqual(await world.jobs.find('nothing', world.config.jobQueue), [])
+  assert.deepEqual(await world.jobs.find('nothing', `${world.config.jobPrefix}-daily`), [])
   await world.chat.post({ channel: '#tiny', text: 'from beside', blocks: [] })
   world.close()
   assert.deepEqual(

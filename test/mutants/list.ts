@@ -170,7 +170,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'reconcile does not say again that a round is due',
     file: 'functions/reconcile.ts',
-    from: 'await publishRoundDue(world, run, record.dueAt)',
+    from: 'await publishRoundDue(world, run)',
     to: '',
   },
   {

@@ -144,7 +144,7 @@ async function holdMachine(): Promise<() => Promise<void>> {
   const { jobId = '' } = await client.send(
     new SubmitJobCommand({
       jobName: name,
-      jobQueue: story.stack.world.config.jobQueue,
+      jobQueue: `${story.stack.world.config.jobPrefix}-daily`,
       jobDefinition: name,
     }),
   )

@@ -11,6 +11,8 @@ import { createDynamoRecords } from '../../../shared/aws/records.ts'
 import { type Config, localConfig } from '../../../shared/config.ts'
 import { isError } from '../../../shared/errors.ts'
 import { createMemoryClock } from '../../../shared/memory/clock.ts'
+import { queueNames } from '../../../shared/pipeline/job.ts'
+import { queueName, sharedFleet } from '../../../shared/placement.ts'
 import type { Ports } from '../../../shared/ports.ts'
 import { answerOf } from './answers.ts'
 import type { Caller } from './callers.ts'
@@ -124,10 +126,18 @@ function namesIn(config: Config): Record<string, string> {
     [`bucket ${local.buckets.drops}`]: config.buckets.drops,
     [`bucket ${local.buckets.state}`]: config.buckets.state,
     [`bucket ${local.buckets.output}`]: config.buckets.output,
-    [`queue ${local.jobQueue}`]: config.jobQueue,
-    [`queue ${local.jobQueueOnDemand}`]: config.jobQueueOnDemand,
-    [`definition ${local.jobDefinition}`]: config.jobDefinition,
+    ...jobNames(local, config),
   }
+}
+
+function jobNames(local: Config, config: Config): Record<string, string> {
+  const ofQueues = queueNames.flatMap(queue =>
+    [false, true].map(onDemand => [
+      `queue ${queueName(local, sharedFleet, queue, onDemand)}`,
+      queueName(config, sharedFleet, queue, onDemand),
+    ]),
+  )
+  return Object.fromEntries(ofQueues)
 }
 
 /** A bucket and a queue may also be the argument itself: `list(bucket, …)`, `find(name, queue)`. */
