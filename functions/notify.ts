@@ -9,16 +9,19 @@ import { runMessage } from '../shared/slack/message.ts'
 import { Occasion, RunState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { eventDoor } from './doorway/doors.ts'
+import { dynamodb, s3, slack } from './doorway/reach.ts'
 import { loadRun } from './steps/rounds.ts'
 import { tellExpectation } from './steps/tell-expectation.ts'
 import { detailsOf, notifyOf } from './steps/words.ts'
 
+type Needs = World<'objects' | 'records' | 'chat'>
+
 /** A notify that has not finished within this time has died; another may speak. */
 export const tellLeaseMs = 5 * 60 * 1000
 
-export const handler = eventDoor('notify', notify)
+export const handler = eventDoor('notify', notify, { objects: s3, records: dynamodb, chat: slack })
 
-export async function notify(world: World, event: unknown): Promise<void> {
+export async function notify(world: Needs, event: unknown): Promise<void> {
   if (isExpectation(event)) return tellExpectation(world, event)
   const run = await loadRun(world, parseOwnEvent(event).runId)
   if (!run || isOpen(run.state) || run.told === toldMark(run)) return
@@ -41,7 +44,7 @@ function occasionOf(run: RunRecord): Occasion | undefined {
 }
 
 /** One speaks at a time; after a crash between Slack and the record, the same words may come a second time. */
-async function claim(world: World, run: RunRecord): Promise<RunRecord | undefined> {
+async function claim(world: Needs, run: RunRecord): Promise<RunRecord | undefined> {
   const now = world.clock.now()
   // As told as it was when it was loaded: somebody who spoke since then said these very words.
   const told = run.told === undefined ? ({ absent: true } as const) : { is: run.told }
@@ -54,7 +57,7 @@ async function claim(world: World, run: RunRecord): Promise<RunRecord | undefine
 }
 
 async function tell(
-  world: World,
+  world: Needs,
   run: RunRecord,
   rules: Pipeline['notify'],
   occasion: Occasion,
@@ -67,7 +70,7 @@ async function tell(
 }
 
 /** Slack said no, so nothing was said: the next try need not wait for the lease. Always throws. */
-async function unclaim(world: World, run: RunRecord, error: unknown): Promise<never> {
+async function unclaim(world: Needs, run: RunRecord, error: unknown): Promise<never> {
   if (isError(error, 'CHAT_REFUSED') || isError(error, 'THROTTLED')) {
     const mine = [{ tellingAt: { is: run.tellingAt ?? 0 } }]
     await world.records.update(recordKeys.run(run.runId), { remove: ['tellingAt'] }, mine)
@@ -77,7 +80,7 @@ async function unclaim(world: World, run: RunRecord, error: unknown): Promise<ne
 
 /** Said, or not worth saying: either way the run is done. Reconcile has a last look at what jobs it had. */
 async function remember(
-  world: World,
+  world: Needs,
   run: RunRecord,
   occasion: Occasion | undefined,
   thread: RunRecord['thread'],

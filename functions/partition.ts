@@ -12,6 +12,7 @@ import type { Pipeline } from '../shared/pipeline.ts'
 import { pipelineFor, planRun, runIdOf } from '../shared/plan.ts'
 import type { World } from '../shared/world.ts'
 import { queueDoor } from './doorway/doors.ts'
+import { dynamodb, eventBridgeAndScheduler, s3 } from './doorway/reach.ts'
 import { closeGroup } from './steps/close-group.ts'
 import { joinGroup } from './steps/groups.ts'
 import { ownerOf } from './steps/ledger.ts'
@@ -23,7 +24,11 @@ import { earlierLoad, lookAt } from './steps/sources.ts'
 
 type Needs = World<'objects' | 'records' | 'bus'>
 
-export const handler = queueDoor('partition', partition)
+export const handler = queueDoor('partition', partition, {
+  objects: s3,
+  records: dynamodb,
+  bus: eventBridgeAndScheduler,
+})
 
 export async function partition(world: Needs, event: unknown): Promise<void> {
   const missed = isSourceMissed(event)

@@ -16,6 +16,7 @@ import {
 import { EventType, JobStatus, RoundState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { eventDoor } from './doorway/doors.ts'
+import { batch, dynamodb, eventBridge, s3 } from './doorway/reach.ts'
 import { checkExpectations } from './steps/expectations.ts'
 import { type Gauges, gaugeJobs, gaugeRun, measureGauges, noGauges } from './steps/gauges.ts'
 import { reviveGroups } from './steps/groups.ts'
@@ -23,6 +24,8 @@ import { describedJobs, endJobs } from './steps/jobs.ts'
 import { announce, closeRound, endChunk, loadRound, publishRoundDue } from './steps/rounds.ts'
 import { endStopped } from './steps/stop.ts'
 import { watchJobs } from './steps/stragglers.ts'
+
+type Needs = World<'objects' | 'records' | 'jobs' | 'publish'>
 
 /** Younger than this, an event is under way rather than lost. */
 export const reconcileGraceMs = 60 * 1000
@@ -35,9 +38,14 @@ export const jobsForgottenAfterMs = 12 * 60 * 60 * 1000
 export const tellWithinMs = 7 * 24 * 60 * 60 * 1000
 const pagesMax = 100
 
-export const handler = eventDoor('reconcile', reconcile)
+export const handler = eventDoor('reconcile', reconcile, {
+  objects: s3,
+  records: dynamodb,
+  jobs: batch,
+  bus: eventBridge,
+})
 
-export async function reconcile(world: World): Promise<void> {
+export async function reconcile(world: Needs): Promise<void> {
   await reviveGroups(world, reconcileGraceMs)
   await checkExpectations(world, reconcileGraceMs)
   const gauges = noGauges()
@@ -46,9 +54,9 @@ export async function reconcile(world: World): Promise<void> {
   measureGauges(world, gauges)
 }
 
-type Look = (world: World, run: RunRecord) => Promise<void>
+type Look = (world: Needs, run: RunRecord) => Promise<void>
 
-async function eachRun(world: World, pk: string, look: Look): Promise<void> {
+async function eachRun(world: Needs, pk: string, look: Look): Promise<void> {
   let after: string | undefined
   for (let page = 0; page < pagesMax; page++) {
     const query = { index: 'open' as const, pk, limit: 100, ...(after === undefined ? {} : { after }) }
@@ -61,7 +69,7 @@ async function eachRun(world: World, pk: string, look: Look): Promise<void> {
 }
 
 /** One stuck run must not hide the others. */
-async function lookSafely(world: World, run: RunRecord, look: Look): Promise<void> {
+async function lookSafely(world: Needs, run: RunRecord, look: Look): Promise<void> {
   try {
     await look(world, run)
   } catch (error) {
@@ -69,7 +77,7 @@ async function lookSafely(world: World, run: RunRecord, look: Look): Promise<voi
   }
 }
 
-async function nudge(world: World, run: RunRecord, gauges: Gauges): Promise<void> {
+async function nudge(world: Needs, run: RunRecord, gauges: Gauges): Promise<void> {
   gaugeRun(gauges, run, world.clock.now())
   const quietMs = world.clock.now() - epochMs(run.updatedAt)
   if (quietMs < reconcileGraceMs) return
@@ -82,11 +90,11 @@ async function nudge(world: World, run: RunRecord, gauges: Gauges): Promise<void
     return world.bus.publish({ type: EventType.roundEnded, detail: { runId, pipeline, round } })
   }
   if (run.stopping) return endStopped(world, run)
-  if (record.dueAt + reconcileGraceMs < world.clock.now()) await publishRoundDue(world, run, record.dueAt)
+  if (record.dueAt + reconcileGraceMs < world.clock.now()) await publishRoundDue(world, run)
 }
 
 /** Batch may be slow to show a job; once none is alive, the run leaves for good. */
-async function lookAgain(world: World, run: RunRecord): Promise<void> {
+async function lookAgain(world: Needs, run: RunRecord): Promise<void> {
   if (world.clock.now() - epochMs(run.updatedAt) < reconcileGraceMs) return
   const record = await loadRound(world, run.runId, run.round)
   if (record && (await endJobs(world, run, record, supersededReason)) > 0) return
@@ -96,7 +104,7 @@ async function lookAgain(world: World, run: RunRecord): Promise<void> {
 
 const stillSo = ({ state, round }: RunRecord) => [{ state: { is: state }, round: { is: round } }]
 
-async function forget(world: World, run: RunRecord): Promise<void> {
+async function forget(world: Needs, run: RunRecord): Promise<void> {
   world.log.error('nobody could be told of this run; it is no longer tried', {
     runId: run.runId,
     state: run.state,
@@ -106,7 +114,7 @@ async function forget(world: World, run: RunRecord): Promise<void> {
 }
 
 /** Jobs that Batch says are terminal, or has forgotten, have ended: settle finds out how. */
-async function lookAtJobs(world: World, run: RunRecord, record: RoundRecord, gauges: Gauges): Promise<void> {
+async function lookAtJobs(world: Needs, run: RunRecord, record: RoundRecord, gauges: Gauges): Promise<void> {
   const waiting = [...chunksOf(record).keys()].filter(chunk => record[`end${chunk}`] === undefined)
   if (waiting.length === 0) return closeRound(world, run.pipeline, record)
   // A submit that died with its jobs recorded may be taken over long after.

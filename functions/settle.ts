@@ -14,6 +14,7 @@ import type { RoundFacts, Verdict } from '../shared/verdict.ts'
 import { RoundState, RunState, Stage } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { eventDoor } from './doorway/doors.ts'
+import { batch, dynamodb, eventBridgeAndScheduler, s3 } from './doorway/reach.ts'
 import { freeze, writeOnce } from './steps/documents.ts'
 import { gatherFacts, markMiscut } from './steps/gather.ts'
 import { endJobs } from './steps/jobs.ts'
@@ -25,15 +26,22 @@ import {
   loadRun,
   moveRun,
   openRound,
-  publishRoundDue,
+  publishRoundDueAt,
 } from './steps/rounds.ts'
 import { fillLosses } from './steps/silence.ts'
 import { sweepLost, sweepOutputs, sweepPieces, sweepRefused } from './steps/sweep.ts'
 import { inTurns } from './steps/turns.ts'
 
-export const handler = eventDoor('settle', settle)
+type Needs = World<'objects' | 'records' | 'jobs' | 'bus'>
 
-export async function settle(world: World, event: unknown): Promise<void> {
+export const handler = eventDoor('settle', settle, {
+  objects: s3,
+  records: dynamodb,
+  jobs: batch,
+  bus: eventBridgeAndScheduler,
+})
+
+export async function settle(world: Needs, event: unknown): Promise<void> {
   const { runId, round } = parseOwnEvent(event)
   const loaded = await loadRun(world, runId)
   const record = await loadRound(world, runId, round ?? 0)
@@ -48,7 +56,7 @@ export async function settle(world: World, event: unknown): Promise<void> {
   await carryOut(world, facts, settleRound(facts))
 }
 
-async function carryOut(world: World, facts: RoundFacts, verdict: Verdict): Promise<void> {
+async function carryOut(world: Needs, facts: RoundFacts, verdict: Verdict): Promise<void> {
   if (verdict.kind === 'publish') return publish(world, facts, verdict)
   if (verdict.kind === 'again') return again(world, facts, verdict)
   if (verdict.kind === 'work') return openWork(world, facts, verdict)
@@ -59,7 +67,7 @@ async function carryOut(world: World, facts: RoundFacts, verdict: Verdict): Prom
 
 /** What its records name stays: a retry of the run needs it. */
 async function giveUp(
-  world: World,
+  world: Needs,
   facts: RoundFacts,
   verdict: Verdict & { kind: 'giveUp' | 'cancel' },
 ): Promise<void> {
@@ -73,7 +81,7 @@ async function giveUp(
 }
 
 async function publish(
-  world: World,
+  world: Needs,
   facts: RoundFacts,
   verdict: Verdict & { kind: 'publish' },
 ): Promise<void> {
@@ -92,13 +100,13 @@ async function publish(
   if (run) await say(world, facts, verdict, run)
 }
 
-async function stoppedMeanwhile(world: World, facts: RoundFacts, run: RunRecord | undefined): Promise<void> {
+async function stoppedMeanwhile(world: Needs, facts: RoundFacts, run: RunRecord | undefined): Promise<void> {
   if (!run?.stopping || run.state !== RunState.RUNNING || run.round !== facts.run.round) return
   const stopped = { ...facts, run }
   await carryOut(world, stopped, settleRound(stopped))
 }
 
-async function again(world: World, facts: RoundFacts, verdict: Verdict & { kind: 'again' }): Promise<void> {
+async function again(world: Needs, facts: RoundFacts, verdict: Verdict & { kind: 'again' }): Promise<void> {
   const { run } = facts
   const { resplits, partitions } = verdict
   const round = run.round + 1
@@ -113,14 +121,14 @@ async function again(world: World, facts: RoundFacts, verdict: Verdict & { kind:
 }
 
 /** Another settle of this round was quicker, and decided on other facts. */
-async function settleBegun(world: World, facts: RoundFacts): Promise<void> {
+async function settleBegun(world: Needs, facts: RoundFacts): Promise<void> {
   const { runId, round } = facts.run
   const begun = await begunResplits(world, runId, round + 1)
   if (facts.begun === undefined) await carryOut(world, facts, settleRound({ ...facts, ...begun }))
 }
 
 /** The split stage is done: cut what it laid down. */
-async function openWork(world: World, facts: RoundFacts, verdict: Verdict & { kind: 'work' }): Promise<void> {
+async function openWork(world: Needs, facts: RoundFacts, verdict: Verdict & { kind: 'work' }): Promise<void> {
   const { run } = facts
   const ref = { bucket: world.config.buckets.state, key: stateKeys.splitRun(run.runId) }
   const document = await freeze(world.objects, ref, verdict.document)
@@ -130,7 +138,7 @@ async function openWork(world: World, facts: RoundFacts, verdict: Verdict & { ki
 }
 
 async function openMerge(
-  world: World,
+  world: Needs,
   facts: RoundFacts,
   verdict: Verdict & { kind: 'merge' },
 ): Promise<void> {
@@ -150,7 +158,7 @@ async function openMerge(
 }
 
 async function goOn(
-  world: World,
+  world: Needs,
   facts: RoundFacts,
   verdict: Verdict,
   opened: RoundRecord,
@@ -163,11 +171,11 @@ async function goOn(
   world.log.info('another round', { runId: run.runId, round, stage, partitions, dueAt })
   if (!moved) return
   measureSettled(world, facts, verdict)
-  await publishRoundDue(world, moved, dueAt)
+  await publishRoundDueAt(world, moved, dueAt)
 }
 
 /** Nothing of it is published, nothing of it stays. */
-async function refuse(world: World, facts: RoundFacts, verdict: Verdict & { kind: 'refuse' }) {
+async function refuse(world: Needs, facts: RoundFacts, verdict: Verdict & { kind: 'refuse' }) {
   const { failure } = verdict
   await sweepRefused(world, facts.document)
   await sweepPieces(world, facts.run)
@@ -177,11 +185,11 @@ async function refuse(world: World, facts: RoundFacts, verdict: Verdict & { kind
 }
 
 /** Only who moved the run gets here, so that each round counts once. */
-async function say(world: World, facts: RoundFacts, verdict: Verdict, moved: RunRecord): Promise<void> {
+async function say(world: Needs, facts: RoundFacts, verdict: Verdict, moved: RunRecord): Promise<void> {
   measureSettled(world, facts, verdict)
   await announce(world, moved)
 }
 
-function measureSettled({ measure }: World, facts: RoundFacts, verdict: Verdict): void {
+function measureSettled({ measure }: Needs, facts: RoundFacts, verdict: Verdict): void {
   if (measure) for (const one of settledMeasured(facts, verdict)) measure(one)
 }

@@ -4,16 +4,25 @@ import type { RunRecord } from '../shared/records.ts'
 import { JobStatus } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { queueDoor } from './doorway/doors.ts'
+import { batch, dynamodb, eventBridge, s3 } from './doorway/reach.ts'
 import { stopWhereHopeless } from './steps/breaker.ts'
 import { endSuperseded, isCountedOn, isEndedByUs, isRoundOver } from './steps/jobs.ts'
 import { partitionOf, recordLoss } from './steps/losses.ts'
 import { endChunk, loadRound, loadRun } from './steps/rounds.ts'
 
-export const handler = queueDoor('track', track)
+type Needs = World<'objects' | 'records' | 'jobs' | 'publish'>
 
-export async function track(world: World, event: unknown): Promise<void> {
+export const handler = queueDoor('track', track, {
+  objects: s3,
+  records: dynamodb,
+  jobs: batch,
+  bus: eventBridge,
+})
+
+export async function track(world: Needs, event: unknown): Promise<void> {
   const end = parseJobEnd(event)
   if (!end) return
+  world.mark?.({ runId: end.tie.runId, round: end.tie.round })
   const run = await loadRun(world, end.tie.runId)
   if (!run) return world.log.warn('a job of a run that we do not know', { ...end.tie, jobId: end.jobId })
   // Settle writes these down, of those that somebody was at work on.
@@ -25,7 +34,7 @@ export async function track(world: World, event: unknown): Promise<void> {
   if (end.index === undefined && counts) await endChunk(world, run.pipeline, end.tie, end.status)
 }
 
-async function trackLoss(world: World, run: RunRecord, end: JobEnd): Promise<void> {
+async function trackLoss(world: Needs, run: RunRecord, end: JobEnd): Promise<void> {
   const { runId, round } = end.tie
   const partition = await partitionOf(world, run, end.tie, end.index ?? 0)
   if (partition === undefined) return

@@ -1,18 +1,23 @@
 /** What every handler shares: the world, logs with the run on every line, metrics, traces, partial failure. */
 import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch'
 import { Logger } from '@aws-lambda-powertools/logger'
-import { Tracer } from '@aws-lambda-powertools/tracer'
-import { captureLambdaHandler } from '@aws-lambda-powertools/tracer/middleware'
 import middy, { type MiddlewareObj } from '@middy/core'
 import type { Context, SQSEvent, SQSRecord } from 'aws-lambda'
+import { systemClock } from '../../shared/clock.ts'
+import { environment } from '../../shared/config.ts'
 import { withFields } from '../../shared/log.ts'
 import type { Log } from '../../shared/ports.ts'
 import type { FunctionName } from '../../shared/vocabulary.ts'
-import { type World, worldKey } from '../../shared/world.ts'
+import { type Marks, type Surroundings, type World, worldKey } from '../../shared/world.ts'
 import { createMeter } from './meter.ts'
+import type { Reach } from './reach.ts'
+import { createTracer } from './tracer.ts'
+import { type Wired, wiring } from './wire.ts'
 
-/** What a doorway does with one event. */
-export type Step = (world: World, event: unknown) => Promise<void>
+/** What a doorway does with one event: in a world that has what the doorway reaches. */
+export type Step<Opens extends Reach> = (world: Given<Opens>, event: unknown) => Promise<void>
+
+type Given<Opens extends Reach> = Wired<Opens> & Surroundings
 
 /** The local stack puts its world into the context; AWS's context has none. */
 type AnyContext = Context & { [worldKey]?: World }
@@ -25,65 +30,82 @@ export type EventHandler = (event: unknown, context: AnyContext) => Promise<void
 
 const logger = new Logger()
 const meter = createMeter()
-const tracer = new Tracer()
+const tracer = createTracer({ env: environment(), clock: systemClock })
 
 /** Fed by SQS: each message on its own; the ones that fail come again, and end in the dead-letter queue. */
-export function queueDoor(name: FunctionName, step: Step): QueueHandler {
+export function queueDoor<Opens extends Reach>(
+  name: FunctionName,
+  step: Step<NoInfer<Opens>>,
+  reach: Opens,
+): QueueHandler {
+  const enter = entrance(name, step, reach)
   const open = async (event: SQSEvent, context: AnyContext) => {
-    const world = await worldFor(context, name)
+    const take = await enter(context)
     const processor = new BatchProcessor(EventType.SQS)
-    const one = ({ body }: SQSRecord): Promise<void> => take(world, name, step, JSON.parse(body))
+    const one = ({ body }: SQSRecord): Promise<void> => take(JSON.parse(body))
     return processPartialResponse(event, one, processor, { context, throwOnFullBatchFailure: false })
   }
   return middy<SQSEvent, Awaited<ReturnType<QueueHandler>>, Error, AnyContext>()
-    .use(observed())
+    .use(measured)
     .handler(open) as QueueHandler
 }
 
 /** Fed by EventBridge directly: a throw is retried twice by Lambda, then goes to the dead-letter queue. */
-export function eventDoor(name: FunctionName, step: Step): EventHandler {
-  const open = async (event: unknown, context: AnyContext): Promise<void> => {
-    await take(await worldFor(context, name), name, step, event)
-  }
-  return middy<unknown, void, Error, AnyContext>().use(observed()).handler(open) as EventHandler
+export function eventDoor<Opens extends Reach>(
+  name: FunctionName,
+  step: Step<NoInfer<Opens>>,
+  reach: Opens,
+): EventHandler {
+  const enter = entrance(name, step, reach)
+  const open = async (event: unknown, context: AnyContext): Promise<void> => (await enter(context))(event)
+  return middy<unknown, void, Error, AnyContext>().use(measured).handler(open) as EventHandler
 }
 
-async function take(world: World, name: FunctionName, step: Step, event: unknown): Promise<void> {
+type Take = (event: unknown) => Promise<void>
+
+function entrance<Opens extends Reach>(
+  name: FunctionName,
+  step: Step<Opens>,
+  reach: Opens,
+): (context: AnyContext) => Promise<Take> {
+  const wired = wiring(reach)
+  return async context => {
+    const local = context[worldKey]
+    if (local) {
+      // It has every port.
+      const world = { ...local, log: withFields(local.log, { function: name }) } as World & Given<Opens>
+      return event => take(world, name, step, event)
+    }
+    logger.addContext(context)
+    const world = await wired()
+    const measure = meter.of(world.config.stage)
+    return event =>
+      tracer.trace(name, mark => take({ ...world, log: powertoolsLog, measure, mark }, name, step, event))
+  }
+}
+
+async function take<Given extends Surroundings>(
+  world: Given,
+  name: FunctionName,
+  step: (world: Given, event: unknown) => Promise<void>,
+  event: unknown,
+): Promise<void> {
+  const fields = runFields(event)
+  const { pipeline, ...logged } = fields
+  world.mark?.(fields)
   try {
-    await step({ ...world, log: withRun(world.log, event) }, event)
+    await step({ ...world, log: withFields(world.log, logged) }, event)
   } catch (error) {
     world.measure?.({ metric: 'StepFailures', value: 1, labels: { function: name } })
-    world.log.error(`${name} failed`, { error, ...runFields(event) })
+    world.log.error(`${name} failed`, { error, ...logged })
     throw error
   }
 }
 
-/** Traces only where there is an AWS to send them to; the local stack's world measures nothing. */
-function observed(): MiddlewareObj<unknown, unknown, Error, AnyContext> {
-  const traced = captureLambdaHandler(tracer) as MiddlewareObj<unknown, unknown, Error, AnyContext>
-  return {
-    before: async request => {
-      if (!request.context[worldKey]) await traced.before?.(request)
-    },
-    after: async request => {
-      if (!request.context[worldKey]) await traced.after?.(request)
-      meter.flush()
-    },
-    onError: async request => {
-      if (!request.context[worldKey]) await traced.onError?.(request)
-      meter.flush()
-    },
-  }
-}
-
-async function worldFor(context: AnyContext, name: FunctionName): Promise<World> {
-  const local = context[worldKey]
-  if (local) return { ...local, log: withFields(local.log, { function: name }) }
-  logger.addContext(context)
-  // Not before it is needed: the local stack has a world of its own and no use for the SDK.
-  const { wireWorld } = await import('./wire.ts')
-  const world = await wireWorld(withFields(powertoolsLog, {}))
-  return { ...world, measure: meter.of(world.config.stage) }
+/** Of whatever became of the event: what was measured is written with its invocation. */
+const measured: MiddlewareObj<unknown, unknown, Error, AnyContext> = {
+  after: () => meter.flush(),
+  onError: () => meter.flush(),
 }
 
 const powertoolsLog: Log = {
@@ -92,11 +114,9 @@ const powertoolsLog: Log = {
   error: (message, fields = {}) => logger.error(message, fields),
 }
 
-function withRun(log: Log, event: unknown): Log {
-  return withFields(log, runFields(event))
-}
-
-function runFields(event: unknown): Record<string, unknown> {
-  const detail = (event as { detail?: { runId?: unknown; round?: unknown } } | null)?.detail
-  return detail?.runId === undefined ? {} : { runId: detail.runId, round: detail.round }
+function runFields(event: unknown): Marks {
+  const detail = (event as { detail?: Marks } | null)?.detail
+  if (detail?.runId === undefined) return {}
+  const { runId, pipeline, round } = detail
+  return { runId, ...(pipeline === undefined ? {} : { pipeline }), ...(round === undefined ? {} : { round }) }
 }

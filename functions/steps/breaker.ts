@@ -9,9 +9,11 @@ import type { World } from '../../shared/world.ts'
 import { runDocument } from './documents.ts'
 import { stopRun } from './stop.ts'
 
+type Needs = World<'objects' | 'records' | 'jobs' | 'publish'>
+
 /** Stops the run where nothing heals the failure, or where too many partitions have failed alike. */
 export async function stopWhereHopeless(
-  world: World,
+  world: Needs,
   run: RunRecord,
   task: number,
   failure: Failure,
@@ -21,7 +23,7 @@ export async function stopWhereHopeless(
 }
 
 async function whyTripped(
-  world: World,
+  world: World<'objects' | 'records'>,
   run: RunRecord,
   task: number,
   failure: Failure,

@@ -15,11 +15,13 @@ import { EventType } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 import { arrivals } from './arrivals.ts'
 
+type Needs = World<'objects' | 'records' | 'publish'>
+
 /** Past its next deadline nobody asks about a day, but a person may want to look. */
 const keptSeconds = 90 * 24 * 60 * 60
 
 /** Of every pipeline. Only the newest deadline counts: many that passed while nothing ran are told as one. */
-export async function checkExpectations(world: World, graceMs: number): Promise<void> {
+export async function checkExpectations(world: Needs, graceMs: number): Promise<void> {
   for (const pipeline of world.pipelines) {
     try {
       if (pipeline.expect) await check(world, pipeline, pipeline.expect, graceMs)
@@ -30,7 +32,7 @@ export async function checkExpectations(world: World, graceMs: number): Promise<
 }
 
 /** @param graceMs a file that came in time needs a moment to become a run */
-async function check(world: World, pipeline: Pipeline, expect: Expect, graceMs: number): Promise<void> {
+async function check(world: Needs, pipeline: Pipeline, expect: Expect, graceMs: number): Promise<void> {
   const deadline = lastDeadline(expect, world.clock.now() - graceMs)
   if ((await watchedSince(world, pipeline.name, expect)) >= deadline.at) return
   const day = await loadDay(world, pipeline.name, deadline.date)
@@ -40,7 +42,7 @@ async function check(world: World, pipeline: Pipeline, expect: Expect, graceMs: 
 }
 
 /** Of a rule that is new, or was changed, deadlines that are over say nothing. @returns epoch ms */
-async function watchedSince(world: World, pipeline: string, expect: Expect): Promise<number> {
+async function watchedSince(world: World<'records'>, pipeline: string, expect: Expect): Promise<number> {
   const key = expectationKeys.now(pipeline)
   const rule = JSON.stringify(expect)
   const item = await world.records.get(key)
@@ -60,7 +62,7 @@ export async function loadDay(
   return item && fromItem<ExpectationRecord>(item)
 }
 
-async function judge(world: World, pipeline: Pipeline, expect: Expect, deadline: Deadline): Promise<void> {
+async function judge(world: Needs, pipeline: Pipeline, expect: Expect, deadline: Deadline): Promise<void> {
   const before = await loadDay(world, pipeline.name, deadline.before.date)
   // What came late for the deadline before is not what was to come for this one.
   const since = Math.max(deadline.before.at, before?.cameAt ?? 0)
@@ -87,7 +89,7 @@ async function judge(world: World, pipeline: Pipeline, expect: Expect, deadline:
 }
 
 /** Both what came meanwhile, and whether a person still has to be told of the first. */
-async function lookAgain(world: World, pipeline: Pipeline, day: ExpectationRecord): Promise<void> {
+async function lookAgain(world: Needs, pipeline: Pipeline, day: ExpectationRecord): Promise<void> {
   const came = await arrivals(world, pipeline, day.expect, { since: day.since })
   const last = came[day.expect.files - 1]
   if (last === undefined) {
@@ -102,7 +104,7 @@ async function lookAgain(world: World, pipeline: Pipeline, day: ExpectationRecor
 }
 
 /** Also for users' own rules: what they would ask of the record is in it. */
-async function publishExpectation(world: World, day: ExpectationRecord): Promise<void> {
+async function publishExpectation(world: World<'publish'>, day: ExpectationRecord): Promise<void> {
   const { pipeline, date, state, expect, deadline, came } = day
   const type = state === 'late' ? EventType.expectationMet : EventType.expectationMissed
   const { by, timezone, files, matching } = expect

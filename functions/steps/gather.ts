@@ -29,7 +29,7 @@ import { readDocument, runDocument } from './documents.ts'
 import { begunResplits, resplitsOf } from './resplits.ts'
 import { loadRound } from './rounds.ts'
 
-export async function gatherFacts(world: World, run: RunRecord): Promise<RoundFacts> {
+export async function gatherFacts(world: World<'objects' | 'records'>, run: RunRecord): Promise<RoundFacts> {
   const { runId, round } = run
   const record = (await loadRound(world, runId, round)) ?? { runId, round, partitions: 0 }
   const document = await runDocument(world, run)
@@ -125,7 +125,7 @@ export async function chunkedAssignments(
  * the attempt that was looked at: by now another may have done it right.
  */
 export async function markMiscut(
-  world: World,
+  world: World<'records'>,
   { run, partitions }: Pick<RoundFacts, 'run' | 'partitions'>,
   found: readonly Miscut[],
 ): Promise<void> {

@@ -29,7 +29,12 @@ export function gaugeRun(gauges: Gauges, run: RunRecord, now: number): void {
 }
 
 /** vCPUs as the run's pipeline asks for now. */
-export function gaugeJobs(world: World, gauges: Gauges, { pipeline }: RunRecord, jobs: readonly Job[]): void {
+export function gaugeJobs(
+  world: Pick<World, 'clock' | 'pipelines'>,
+  gauges: Gauges,
+  { pipeline }: RunRecord,
+  jobs: readonly Job[],
+): void {
   const vcpus = world.pipelines.find(({ name }) => name === pipeline)?.job.vcpus ?? 1
   for (const { status, statusSummary = { [status]: 1 } } of jobs) {
     for (const [name, children] of Object.entries(statusSummary)) {
@@ -40,7 +45,7 @@ export function gaugeJobs(world: World, gauges: Gauges, { pipeline }: RunRecord,
 }
 
 /** Nothing but the heartbeat where no run is open: a metric without values costs nothing. */
-export function measureGauges({ measure }: World, gauges: Gauges): void {
+export function measureGauges({ measure }: Pick<World, 'measure'>, gauges: Gauges): void {
   const { oldestMs, runs, children, vcpus } = gauges
   const measurements: Measurement[] = [{ metric: 'Reconciled', value: 1 }]
   if (runs.size > 0) measurements.push({ metric: 'OldestOpenRunAge', value: Math.round(oldestMs / 1000) })

@@ -12,6 +12,7 @@ import {
 } from '../../shared/groups.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
 import { runIdOf } from '../../shared/plan.ts'
+import type { OwnEvent } from '../../shared/ports.ts'
 import { fromItem, toItem } from '../../shared/records.ts'
 import { EventType, GroupState } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
@@ -26,7 +27,12 @@ type Limits = NonNullable<Pipeline['source']['group']>
  * First it becomes a member, then it takes a place: whoever closes the group has seen every member that has one.
  * One that comes too late for a place joins the next group too; the ledger then says which of the two has it.
  */
-export async function joinGroup(world: World, pipeline: Pipeline, limits: Limits, drop: Drop): Promise<void> {
+export async function joinGroup(
+  world: World<'records' | 'bus'>,
+  pipeline: Pipeline,
+  limits: Limits,
+  drop: Drop,
+): Promise<void> {
   for (let tries = 0; tries < triesMax; tries++) {
     const group = await newestGroup(world, pipeline.name)
     await world.records.put(memberItem(world, pipeline.name, group, drop))
@@ -41,7 +47,12 @@ export async function newestGroup(world: Pick<World, 'records'>, pipeline: strin
   return Number(now?.group ?? 0)
 }
 
-function memberItem(world: World, pipeline: string, group: number, { source, identity }: Drop) {
+function memberItem(
+  world: Pick<World, 'clock'>,
+  pipeline: string,
+  group: number,
+  { source, identity }: Drop,
+) {
   const expiresAt = Math.floor(world.clock.now() / 1000) + memberKeptSeconds
   const member: GroupMember = { ...source, identity, expiresAt }
   const sk = createHash('sha256')
@@ -53,7 +64,12 @@ function memberItem(world: World, pipeline: string, group: number, { source, ide
 type Which = Pick<GroupRecord, 'pipeline' | 'group'>
 
 /** @returns false where the group is full or closed, or was opened by somebody else just now */
-async function takePlace(world: World, which: Which, limits: Limits, bytes: number): Promise<boolean> {
+async function takePlace(
+  world: World<'records' | 'bus'>,
+  which: Which,
+  limits: Limits,
+  bytes: number,
+): Promise<boolean> {
   const key = groupKeys.group(which.pipeline, which.group)
   const room = { objects: { atMost: limits.objects - 1 }, bytes: { atMost: limits.bytes - bytes } }
   const guard = [{ state: { is: GroupState.OPEN }, ...room }]
@@ -70,13 +86,20 @@ async function takePlace(world: World, which: Which, limits: Limits, bytes: numb
   return false
 }
 
-async function openGroup(world: World, which: Which, limits: Limits, bytes: number): Promise<boolean> {
+async function openGroup(
+  world: World<'records' | 'bus'>,
+  which: Which,
+  limits: Limits,
+  bytes: number,
+): Promise<boolean> {
   const dueAt = world.clock.now() + limits.seconds * 1000
   const record: GroupRecord = { ...which, state: GroupState.OPEN, objects: 1, bytes, dueAt }
   const key = groupKeys.group(which.pipeline, which.group)
   const item = toItem(key, record, openGroupIndex(record))
   const opened = await world.records.put(item, [{ state: { absent: true } }])
-  if (opened.ok) await publishGroupDue(world, record, isFull(record, limits) ? undefined : dueAt)
+  if (opened.ok) {
+    await (isFull(record, limits) ? publishGroupDue(world, record) : publishGroupDueAt(world, record, dueAt))
+  }
   return opened.ok
 }
 
@@ -84,7 +107,7 @@ export function isFull({ objects, bytes }: GroupRecord, limits: Limits): boolean
   return objects >= limits.objects || bytes >= limits.bytes
 }
 
-async function advance(world: World, { pipeline, group }: Which): Promise<void> {
+async function advance(world: World<'records'>, { pipeline, group }: Which): Promise<void> {
   const guard = [{ group: { is: group } }, ...(group === 0 ? [{ group: { absent: true } as const }] : [])]
   await world.records.update(groupKeys.now(pipeline), { set: { group: group + 1 } }, guard)
 }
@@ -93,19 +116,22 @@ export function groupRunId(world: Pick<World, 'config'>, { pipeline, group }: Wh
   return runIdOf(pipeline, groupSource(world.config.buckets.drops, pipeline, group), '')
 }
 
-/** @param dueAt epoch ms; absent: at once */
-export async function publishGroupDue(
-  world: World,
-  { pipeline, group }: Which,
-  dueAt?: number,
-): Promise<void> {
+export async function publishGroupDue(world: World<'publish'>, which: Which): Promise<void> {
+  await world.bus.publish(groupDue(world, which))
+}
+
+/** @param dueAt epoch ms */
+export async function publishGroupDueAt(world: World<'bus'>, which: Which, dueAt: number): Promise<void> {
+  await world.bus.publishAt(groupDue(world, which), dueAt)
+}
+
+function groupDue(world: Pick<World, 'config'>, { pipeline, group }: Which): OwnEvent {
   const runId = groupRunId(world, { pipeline, group })
-  const event = { type: EventType.groupDue, detail: { runId, pipeline, group } }
-  await (dueAt === undefined ? world.bus.publish(event) : world.bus.publishAt(event, dueAt))
+  return { type: EventType.groupDue, detail: { runId, pipeline, group } }
 }
 
 /** Groups that nobody closed when they were due: the event was lost, or its sender died. */
-export async function reviveGroups(world: World, graceMs: number): Promise<void> {
+export async function reviveGroups(world: World<'records' | 'publish'>, graceMs: number): Promise<void> {
   const query = { index: 'open' as const, pk: openGroupsPk, limit: revivedMax }
   const { items } = await world.records.query(query)
   const overdue = items

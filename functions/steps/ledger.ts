@@ -14,7 +14,10 @@ export interface Owner {
 }
 
 /** The run that has the drop; `undefined`: none so far. */
-export async function ownerOf(world: World, { source, identity }: Drop): Promise<Owner | undefined> {
+export async function ownerOf(
+  world: World<'records'>,
+  { source, identity }: Drop,
+): Promise<Owner | undefined> {
   const item = await world.records.get(recordKeys.source(source, identity))
   if (item === undefined) return undefined
   const { runId, pipeline } = fromItem<SourceRecord>(item)

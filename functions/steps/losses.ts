@@ -24,7 +24,7 @@ import { describedJobs, parentOf } from './jobs.ts'
 
 /** Which partition a child worked: by arithmetic in a first round of work, by the round's pages later. */
 export async function partitionOf(
-  world: World,
+  world: World<'objects'>,
   { splits }: RunRecord,
   tie: JobTie,
   index: number,
@@ -44,7 +44,7 @@ export async function partitionOf(
  * may not even be recorded: so whoever holds a partition is asked too.
  */
 export async function stillAtWork(
-  world: World,
+  world: World<'objects' | 'jobs'>,
   record: RoundRecord,
   holders: Iterable<string | undefined>,
 ): Promise<boolean> {
@@ -55,7 +55,10 @@ export async function stillAtWork(
 }
 
 /** What Batch says of the jobs that held partitions and FAILED, by job id. */
-export async function heldEnds(world: World, holders: Iterable<string>): Promise<Map<string, AttemptEnd>> {
+export async function heldEnds(
+  world: World<'objects' | 'jobs'>,
+  holders: Iterable<string>,
+): Promise<Map<string, AttemptEnd>> {
   const jobs = await describedJobs(world, holders)
   return new Map([...jobs].filter(([, { status }]) => status === JobStatus.FAILED))
 }
@@ -66,7 +69,7 @@ export async function heldEnds(world: World, holders: Iterable<string>): Promise
  * @returns the failure of this round that stands, whoever recorded it
  */
 export async function recordLoss(
-  world: World,
+  world: World<'records'>,
   lost: { runId: string; partition: number; round: number; jobId?: string },
   end: AttemptEnd,
 ): Promise<Failure | undefined> {

@@ -26,13 +26,13 @@ export async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<st
 }
 
 /** Its beginning, for telling what it is. */
-export async function firstBytes(world: World, manifest: SourceObject): Promise<string> {
+export async function firstBytes(world: World<'objects'>, manifest: SourceObject): Promise<string> {
   for await (const chunk of await textStream(world, manifest)) return chunk.toString('utf8', 0, lineBytesMax)
   return ''
 }
 
 /** Errors: BAD_INPUT where it is too long for one JSON document. */
-export async function documentText(world: World, manifest: SourceObject): Promise<string> {
+export async function documentText(world: World<'objects'>, manifest: SourceObject): Promise<string> {
   const parts: Buffer[] = []
   let bytes = 0
   for await (const chunk of await textStream(world, manifest)) {
@@ -45,7 +45,7 @@ export async function documentText(world: World, manifest: SourceObject): Promis
 
 /** Decompressed where its name says gzip. Errors: BAD_INPUT for a broken stream. */
 export async function textStream(
-  world: World,
+  world: World<'objects'>,
   ref: ObjectRef & Partial<SourceObject>,
 ): Promise<AsyncIterable<Buffer>> {
   const { bucket, key, etag, version } = ref

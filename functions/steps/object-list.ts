@@ -30,14 +30,14 @@ export interface ListPart {
 }
 
 export class ListWriter {
-  readonly #world: World
+  readonly #world: World<'objects'>
   readonly #runId: string
   /** A listing of its own: one that was interrupted may have seen other objects. */
   readonly #listing: string
   #pages = 0
   objects = 0
 
-  constructor(world: World, runId: string) {
+  constructor(world: World<'objects'>, runId: string) {
     this.#world = world
     this.#runId = runId
     const { clock } = world

@@ -21,7 +21,7 @@ export interface WrittenList {
  * Errors: SOURCE_CHANGED where that one is another by now, and those of reading.
  */
 export async function planObjects(
-  world: World,
+  world: World<'objects'>,
   runId: string,
   pipeline: Pipeline,
   source: SourceObject,
@@ -47,7 +47,7 @@ function compressedDefault({ layout }: RunDocument, { bytes }: ObjectList): numb
   return Math.max(blocksPartitionBytes, Math.ceil(bytes / childrenPerArrayMax))
 }
 
-async function countPartitions(world: World, run: RunDocument): Promise<number> {
+async function countPartitions(world: World<'objects'>, run: RunDocument): Promise<number> {
   let last = -1
   for await (const { partition } of packed(run, pagesOfList(world, run))) last = partition
   return last + 1

@@ -16,15 +16,17 @@ import { isTaken, type Owner, ownerOf } from './ledger.ts'
 import { pagesOfList } from './object-list.ts'
 import { announce, openRound, publishRoundDue } from './rounds.ts'
 
+type Needs = World<'objects' | 'records' | 'publish'>
+
 /** A repeated event: the run is there; its next door may never have been opened. */
-export async function reopen(world: World, run: RunRecord): Promise<void> {
-  if (run.state === RunState.PLANNED) await publishRoundDue(world, run, world.clock.now())
+export async function reopen(world: World<'publish'>, run: RunRecord): Promise<void> {
+  if (run.state === RunState.PLANNED) await publishRoundDue(world, run)
   if (run.state === RunState.REFUSED) await announce(world, run)
 }
 
 /** The first plan of a run stays, even if a deploy has changed the pipeline before a repeated event. */
 export async function frozen(
-  world: World,
+  world: World<'objects'>,
   runId: string,
   plan: () => Promise<RunDocument | Refusal>,
 ): Promise<RunDocument | Refusal> {
@@ -42,7 +44,7 @@ export async function frozen(
 
 /** The same, but where a plan is there already, `plan` is not asked: listing once more may take minutes. */
 export async function frozenList(
-  world: World,
+  world: World<'objects'>,
   runId: string,
   plan: () => Promise<RunDocument | Refusal>,
 ): Promise<RunDocument | Refusal> {
@@ -57,7 +59,7 @@ export async function frozenList(
 
 /** Does nothing where another run has the drop by now. */
 export async function register(
-  world: World,
+  world: Needs,
   runId: string,
   pipeline: string,
   drop: Drop,
@@ -73,10 +75,10 @@ export async function register(
   const { ok } = await world.records.put(item, [{ state: { absent: true } }])
   if (ok) for (const one of registrationMeasured(run)) world.measure?.(one)
   world.log.info(refused ? 'refused' : 'planned', { runId, partitions: run.partitions, ...run.failure })
-  await (refused ? announce(world, run) : publishRoundDue(world, run, world.clock.now()))
+  await (refused ? announce(world, run) : publishRoundDue(world, run))
 }
 
-async function openFirst(world: World, plan: RunDocument): Promise<void> {
+async function openFirst(world: World<'objects' | 'records'>, plan: RunDocument): Promise<void> {
   const now = world.clock.now()
   const { runId } = plan
   if (splitsFirst(plan)) await openRound(world, runId, [splitRound(plan)], 1, now, Stage.split)
@@ -113,7 +115,7 @@ function sizeOf({ objects: count, bytes }: ObjectList): NonNullable<RunRecord['o
 
 /** The ledger's answer for this version is the run that loaded the very same content. */
 export async function enterRepeat(
-  world: World,
+  world: World<'records'>,
   { source, identity }: Drop,
   earlier: SourceRecord,
 ): Promise<void> {
@@ -128,7 +130,7 @@ export async function enterRepeat(
  * @returns the other run that has the drop
  */
 async function enterLedger(
-  world: World,
+  world: World<'records'>,
   run: RunRecord,
   { source, identity }: Drop,
 ): Promise<Owner | undefined> {

@@ -13,11 +13,13 @@ import { assignmentsOf, partitionsOf, plannedOf } from './gather.ts'
 import { begunResplits, freezeResplits, resplitsOf } from './resplits.ts'
 import { loadRound, loadRun, moveRun, openRound, publishRoundDue } from './rounds.ts'
 
+type Needs = World<'objects' | 'records' | 'publish'>
+
 /**
  * @param lane what the pipeline, as it is frozen in the run, does not give them
  * @returns the run, waiting for its new round. Errors: NOT_FOUND, NOT_ALLOWED with the reason.
  */
-export async function retryRun(world: World, runId: string, lane: Lane = {}): Promise<RunRecord> {
+export async function retryRun(world: Needs, runId: string, lane: Lane = {}): Promise<RunRecord> {
   const run = await loadRun(world, runId)
   if (!run)
     throw new MillraceError('NOT_FOUND', `No run ${runId}`, { remedy: 'List them with `millrace runs`.' })
@@ -33,13 +35,13 @@ export async function retryRun(world: World, runId: string, lane: Lane = {}): Pr
   const moved = await moveRun(world, run, 'retried', set)
   if (!moved)
     throw new MillraceError('NOT_ALLOWED', 'Somebody else has just moved the run; look at it again.')
-  await publishRoundDue(world, moved, now)
+  await publishRoundDue(world, moved)
   return moved
 }
 
 /** A settle that died had opened the next stage with this round: how many tasks that has. */
 async function nextStage(
-  world: World,
+  world: World<'objects'>,
   run: RunRecord,
   opened: RoundRecord,
 ): Promise<Partial<Pick<RunRecord, 'partitions' | 'merges'>>> {
@@ -54,7 +56,7 @@ interface Outstanding {
   grown: Partial<Pick<RunRecord, 'partitions' | 'resplits'>>
 }
 
-async function outstanding(world: World, before: RunRecord): Promise<Outstanding> {
+async function outstanding(world: World<'objects' | 'records'>, before: RunRecord): Promise<Outstanding> {
   const stage = stageOf(before)
   const document = await runDocument(world, before)
   const { plan, grown } = await planAnew(world, before, document)
@@ -76,7 +78,7 @@ async function outstanding(world: World, before: RunRecord): Promise<Outstanding
 
 /** With what an interrupted settle had given away for the very round that is opened now. */
 async function planAnew(
-  world: World,
+  world: World<'objects'>,
   run: RunRecord,
   document: RunDocument,
 ): Promise<{ plan: PartitionPlan } & Pick<Outstanding, 'grown'>> {

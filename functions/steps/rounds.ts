@@ -6,6 +6,7 @@ import type { AssignmentPage } from '../../shared/documents.ts'
 import { stateKeys } from '../../shared/documents.ts'
 import { after, allows, type RunHappening, roundTable, runTable } from '../../shared/lifecycle.ts'
 import { moveMeasured } from '../../shared/metrics.ts'
+import type { OwnEvent } from '../../shared/ports.ts'
 import {
   fromItem,
   type RoundChunk,
@@ -19,13 +20,13 @@ import { EventType, RoundState, type RunState, Stage } from '../../shared/vocabu
 import type { World } from '../../shared/world.ts'
 import { writeOnce } from './documents.ts'
 
-export async function loadRun(world: World, runId: string): Promise<RunRecord | undefined> {
+export async function loadRun(world: World<'records'>, runId: string): Promise<RunRecord | undefined> {
   const item = await world.records.get(recordKeys.run(runId))
   return item && fromItem<RunRecord>(item)
 }
 
 export async function loadRound(
-  world: World,
+  world: World<'records'>,
   runId: string,
   round: number,
 ): Promise<RoundRecord | undefined> {
@@ -41,7 +42,7 @@ export async function loadRound(
  * @returns the round as it stands, which may be of another stage than was asked for
  */
 export async function openRound(
-  world: World,
+  world: World<'objects' | 'records'>,
   runId: string,
   pages: Iterable<AssignmentPage> | AsyncIterable<AssignmentPage>,
   round: number,
@@ -65,7 +66,7 @@ export async function openRound(
 
 /** Moves a run along its table. @returns the run as it now is, or `undefined` where it does not move */
 export async function moveRun(
-  world: World,
+  world: World<'records'>,
   run: RunRecord,
   happening: RunHappening,
   set: NonNullable<Change['set']> = {},
@@ -91,7 +92,7 @@ export async function moveRun(
  * @returns the run as it then stands; `publishing` where it may be published
  */
 export async function beginPublishing(
-  world: World,
+  world: World<'records'>,
   { runId, round }: RunRecord,
 ): Promise<RunRecord | undefined> {
   const guard: Guard = allows<RunState, RunHappening>(runTable, 'published').map(clause => ({
@@ -104,20 +105,28 @@ export async function beginPublishing(
 }
 
 /** Tells the bus of a run's state: notify listens, and so may users' own rules. */
-export async function announce(world: World, run: RunRecord): Promise<void> {
+export async function announce(world: World<'publish'>, run: RunRecord): Promise<void> {
   const { runId, pipeline, state, round } = run
   await world.bus.publish({ type: EventType.runStateChange, detail: { runId, pipeline, state, round } })
 }
 
-export async function publishRoundDue(world: World, run: RunRecord, dueAt: number): Promise<void> {
-  const { runId, pipeline, round } = run
-  const event = { type: EventType.roundDue, detail: { runId, pipeline, round } }
-  await (dueAt > world.clock.now() ? world.bus.publishAt(event, dueAt) : world.bus.publish(event))
+export async function publishRoundDue(world: World<'publish'>, run: RunRecord): Promise<void> {
+  await world.bus.publish(roundDue(run))
+}
+
+/** @param dueAt epoch ms */
+export async function publishRoundDueAt(world: World<'bus'>, run: RunRecord, dueAt: number): Promise<void> {
+  if (dueAt > world.clock.now()) await world.bus.publishAt(roundDue(run), dueAt)
+  else await world.bus.publish(roundDue(run))
+}
+
+function roundDue({ runId, pipeline, round }: RunRecord): OwnEvent {
+  return { type: EventType.roundDue, detail: { runId, pipeline, round } }
 }
 
 /** Writes down that one of a round's jobs is terminal; ends the round with its last one. */
 export async function endChunk(
-  world: World,
+  world: World<'records' | 'publish'>,
   pipeline: string,
   { runId, round, chunk }: { runId: string; round: number; chunk: number },
   status: string,
@@ -131,7 +140,11 @@ export async function endChunk(
 }
 
 /** Ends a round all of whose jobs are terminal, and opens settle's door. Repeating it is harmless. */
-export async function closeRound(world: World, pipeline: string, record: RoundRecord): Promise<void> {
+export async function closeRound(
+  world: World<'records' | 'publish'>,
+  pipeline: string,
+  record: RoundRecord,
+): Promise<void> {
   const { runId, round, state } = record
   const chunks = chunksOf(record).map((_, chunk) => record[`end${chunk}`])
   const submitted = state === RoundState.RUNNING || state === RoundState.ENDED

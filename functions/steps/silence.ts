@@ -8,12 +8,14 @@ import type { World } from '../../shared/world.ts'
 import { chunkedAssignments, partitionsOf } from './gather.ts'
 import { heldEnds, recordLoss, stillAtWork } from './losses.ts'
 
+type Needs = World<'objects' | 'records' | 'jobs'>
+
 /**
  * Gives every partition of the round that has neither succeeded nor failed the reason that Batch knows: its event
  * may be late or lost. What Batch knows nothing of either ended without a word.
  * @returns false where a job is still at work on them: its end opens the door again
  */
-export async function fillLosses(world: World, run: RunRecord, record: RoundRecord): Promise<boolean> {
+export async function fillLosses(world: Needs, run: RunRecord, record: RoundRecord): Promise<boolean> {
   const { runId, round } = record
   const worked = await chunkedAssignments(world, record)
   const tasks = await partitionsOf(world, run, stageOf(record))
@@ -55,7 +57,7 @@ function isSilent(partition: PartitionRecord | undefined, round: number): boolea
   return !partition.failures?.some(failure => failure.round === round)
 }
 
-async function* failedChildren(world: World, jobId: string | undefined): AsyncGenerator<FailedChild> {
+async function* failedChildren(world: World<'jobs'>, jobId: string | undefined): AsyncGenerator<FailedChild> {
   if (jobId === undefined) return
   let after: string | undefined
   do {

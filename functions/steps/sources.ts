@@ -16,7 +16,7 @@ const looksMax = 64
 
 /** One HEAD and one ranged GET. Errors: SOURCE_CHANGED where the object is no longer the one of the event. */
 export async function lookAt(
-  world: World,
+  world: World<'objects'>,
   source: SourceObject,
 ): Promise<{ look: Look; partitionBytes?: number }> {
   const info = await world.objects.head({ bucket: source.bucket, key: source.key }, source.version)
@@ -59,7 +59,7 @@ export async function readRange(
 
 /** The run, not failed, that took the very same content under this key before; `undefined` where there is none. */
 export async function earlierLoad(
-  world: World,
+  world: World<'records'>,
   runId: string,
   { source }: Drop,
 ): Promise<SourceRecord | undefined> {

@@ -10,6 +10,8 @@ import type { World } from '../../shared/world.ts'
 import { endJobs } from './jobs.ts'
 import { loadRound, loadRun, publishRoundDue } from './rounds.ts'
 
+type Needs = World<'records' | 'jobs' | 'publish'>
+
 /** Rounds may pass by while a person asks; not so many at once. */
 const cancelTriesMax = 5
 
@@ -17,7 +19,7 @@ const cancelTriesMax = 5
  * The first reason stays; a crash behind that write is made good by reconcile. Settle then ends the run.
  * @returns false where the run has ended, or gone on to another round
  */
-export async function stopRun(world: World, run: RunRecord, why: Stopping): Promise<boolean> {
+export async function stopRun(world: Needs, run: RunRecord, why: Stopping): Promise<boolean> {
   const still = {
     round: { is: run.round },
     stopping: { absent: true },
@@ -34,17 +36,17 @@ export async function stopRun(world: World, run: RunRecord, why: Stopping): Prom
 }
 
 /** The jobs of a run that is being stopped. Where it has none, submit, which sees to that, opens the way to settle. */
-export async function endStopped(world: World, run: RunRecord): Promise<void> {
+export async function endStopped(world: Needs, run: RunRecord): Promise<void> {
   const record = await loadRound(world, run.runId, run.round)
   if (!record || !run.stopping) return
   const submitted = record.state !== RoundState.WAITING
   if (submitted) await endJobs(world, run, record, stopReason(run.stopping))
   const unfinished = record.state === RoundState.WAITING || record.state === RoundState.SUBMITTING
-  if (unfinished) await publishRoundDue(world, run, world.clock.now())
+  if (unfinished) await publishRoundDue(world, run)
 }
 
 /** @returns the run as it is being stopped. Errors: NOT_FOUND, NOT_ALLOWED with the reason. */
-export async function cancelRun(world: World, runId: string, reason?: string): Promise<RunRecord> {
+export async function cancelRun(world: Needs, runId: string, reason?: string): Promise<RunRecord> {
   const { words, remedy } = failureRules.CANCELLED
   const why = { code: 'CANCELLED', words: reason ?? words, remedy }
   for (let tries = 0; tries < cancelTriesMax; tries++) {

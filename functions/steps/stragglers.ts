@@ -12,12 +12,14 @@ import { partitionsOf } from './gather.ts'
 import { describedJobs, parentOf } from './jobs.ts'
 import { stopRun } from './stop.ts'
 
+type Needs = World<'objects' | 'records' | 'jobs' | 'publish'>
+
 /** A job none of whose children has ever started for so long will not do so by itself. */
 export const stuckAfterMs = 6 * 60 * 60 * 1000
 
 /** `jobs`: those of the round that Batch shows and that have not ended. */
 export async function watchJobs(
-  world: World,
+  world: Needs,
   run: RunRecord,
   record: RoundRecord,
   jobs: readonly Job[],
@@ -29,7 +31,7 @@ export async function watchJobs(
 }
 
 async function stuckOf(
-  world: World,
+  world: World<'records'>,
   run: RunRecord,
   record: RoundRecord,
   jobs: readonly Job[],
@@ -51,7 +53,7 @@ function runsNow({ status, statusSummary }: Job): boolean {
   return there.some(([name]) => !waiting.includes(name as JobStatus))
 }
 
-async function stopStuck(world: World, run: RunRecord, { jobId, statusReason }: Job): Promise<void> {
+async function stopStuck(world: Needs, run: RunRecord, { jobId, statusReason }: Job): Promise<void> {
   // Of an array, its first child knows.
   const [child] = statusReason ? [] : (await describedJobs(world, [`${jobId}:0`])).values()
   const reason = statusReason ?? child?.statusReason ?? 'Batch says no reason'
@@ -63,7 +65,7 @@ async function stopStuck(world: World, run: RunRecord, { jobId, statusReason }: 
 }
 
 async function askStragglers(
-  world: World,
+  world: World<'records'>,
   run: RunRecord,
   record: RoundRecord,
   jobs: readonly Job[],

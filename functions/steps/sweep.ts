@@ -6,14 +6,18 @@ import { PartitionState } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 
 /** Outputs of attempts that were overtaken. Bounded by the run's own folder. */
-export async function sweepOutputs(world: World, run: RunDocument, certificate: Certificate): Promise<void> {
+export async function sweepOutputs(
+  world: World<'objects'>,
+  run: RunDocument,
+  certificate: Certificate,
+): Promise<void> {
   const named = new Set(officialOutputs(certificate).map(({ key }) => key))
   const prefix = outputKeys.runPrefix(run.pipeline.output.prefix, run.runId)
   await removeBelow(world, certificate.outputBucket, prefix, key => named.has(key))
 }
 
 /** What a run leaves that is refused. Rejected records stay, for whoever asks why. */
-export async function sweepRefused(world: World, run: RunDocument): Promise<void> {
+export async function sweepRefused(world: World<'objects'>, run: RunDocument): Promise<void> {
   const prefix = outputKeys.runPrefix(run.pipeline.output.prefix, run.runId)
   await removeBelow(world, world.config.buckets.output, prefix)
 }
@@ -23,7 +27,7 @@ export async function sweepRefused(world: World, run: RunDocument): Promise<void
  * wrote into it, however old. What records name stays, and so does what an attempt may yet name.
  */
 export async function sweepLost(
-  world: World,
+  world: World<'objects'>,
   run: RunDocument,
   tasks: readonly PartitionRecord[],
 ): Promise<void> {
@@ -39,12 +43,12 @@ export async function sweepLost(
 }
 
 /** Of no use once the run is SUCCEEDED or REFUSED; a FAILED one may be retried while the bucket keeps them. */
-export async function sweepPieces(world: World, { runId, splits }: RunRecord): Promise<void> {
+export async function sweepPieces(world: World<'objects'>, { runId, splits }: RunRecord): Promise<void> {
   if (splits) await removeBelow(world, world.config.buckets.state, stateKeys.piecesPrefix(runId))
 }
 
 async function removeBelow(
-  world: World,
+  world: World<'objects'>,
   bucket: string,
   prefix: string,
   stays: (key: string) => boolean = () => false,

@@ -11,7 +11,7 @@ import { loadDay } from './expectations.ts'
 /** Who has not finished within this time has died; another may speak. */
 const tellLeaseMs = 5 * 60 * 1000
 
-export async function tellExpectation(world: World, event: unknown): Promise<void> {
+export async function tellExpectation(world: World<'records' | 'chat'>, event: unknown): Promise<void> {
   const { pipeline: name, date } = parseExpectation(event)
   const day = await loadDay(world, name, date)
   if (!day || day.told === day.state) return
@@ -25,7 +25,10 @@ export async function tellExpectation(world: World, event: unknown): Promise<voi
 }
 
 /** As it was when it was loaded: neither told by somebody else since, nor of another state. */
-async function claim(world: World, day: ExpectationRecord): Promise<ExpectationRecord | undefined> {
+async function claim(
+  world: World<'records'>,
+  day: ExpectationRecord,
+): Promise<ExpectationRecord | undefined> {
   const now = world.clock.now()
   const told = day.told === undefined ? ({ absent: true } as const) : { is: day.told }
   const still = { state: { is: day.state }, told }
@@ -38,7 +41,7 @@ async function claim(world: World, day: ExpectationRecord): Promise<ExpectationR
 }
 
 async function tell(
-  world: World,
+  world: World<'records' | 'chat'>,
   day: ExpectationRecord,
   pipeline: Pipeline,
   slack: string,
@@ -51,7 +54,7 @@ async function tell(
 }
 
 /** Slack said no, so nothing was said: the next try need not wait for the lease. Always throws. */
-async function unclaim(world: World, day: ExpectationRecord, error: unknown): Promise<never> {
+async function unclaim(world: World<'records'>, day: ExpectationRecord, error: unknown): Promise<never> {
   if (isError(error, 'CHAT_REFUSED') || isError(error, 'THROTTLED')) {
     const key = expectationKeys.day(day.pipeline, day.date)
     await world.records.update(key, { remove: ['tellingAt'] }, [{ tellingAt: { is: day.tellingAt ?? 0 } }])
@@ -61,7 +64,7 @@ async function unclaim(world: World, day: ExpectationRecord, error: unknown): Pr
 
 /** The thread stays even where the files came while it was being opened: those words go into it. */
 async function remember(
-  world: World,
+  world: World<'records'>,
   day: ExpectationRecord,
   thread: ExpectationRecord['thread'],
 ): Promise<void> {

@@ -14,7 +14,7 @@ import { readDocument } from './documents.ts'
 import { partitionsOf } from './gather.ts'
 
 /** As frozen in the run; a REFUSED run has nothing frozen, so its pipeline as it stands. */
-export async function notifyOf(world: World, run: RunRecord): Promise<Pipeline['notify']> {
+export async function notifyOf(world: World<'objects'>, run: RunRecord): Promise<Pipeline['notify']> {
   const ref = { bucket: world.config.buckets.state, key: stateKeys.run(run.runId) }
   try {
     return (await readDocument<RunDocument>(world.objects, ref)).pipeline.notify
@@ -25,7 +25,7 @@ export async function notifyOf(world: World, run: RunRecord): Promise<Pipeline['
 }
 
 /** Partitions by state, and failures of the run's stage by fingerprint, the most frequent first. */
-export async function detailsOf(world: World, run: RunRecord): Promise<RunDetails> {
+export async function detailsOf(world: World<'records'>, run: RunRecord): Promise<RunDetails> {
   const records = await partitionsOf(world, run)
   const stage = stageOf(run)
   const tasks = stage === Stage.work ? records : await partitionsOf(world, run, stage)

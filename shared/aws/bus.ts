@@ -1,19 +1,19 @@
-/** EventBridge and EventBridge Scheduler as our Bus. */
+/** EventBridge and EventBridge Scheduler as our Bus. What a schedule says later starts a trace of its own. */
 import { createHash } from 'node:crypto'
-import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import {
   ConflictException,
   CreateScheduleCommand,
   type CreateScheduleCommandInput,
-  type SchedulerClient,
+  SchedulerClient,
 } from '@aws-sdk/client-scheduler'
-import { isoTime } from '../clock.ts'
+import { isoTime, systemClock } from '../clock.ts'
 import type { Config } from '../config.ts'
-import { MillraceError } from '../errors.ts'
 import type { Bus, Clock, OwnEvent } from '../ports.ts'
 import { padded } from '../records.ts'
 import { EventType, ownSource } from '../vocabulary.ts'
+import { clientSettings } from './client-settings.ts'
 import { awsFault } from './faults.ts'
+import { createPublisher, openPublisher, type Publisher, type PublisherOptions } from './publisher.ts'
 
 /** Scheduler takes no time that has passed when the call arrives. */
 const scheduleLeadMs = 5_000
@@ -22,15 +22,7 @@ const scheduleNameMax = 64
 /** As EventBridge itself retries a target: for a day. */
 const deliveryAgeSecondsMax = 24 * 3600
 const deliveryRetriesMax = 185
-/** What PutEvents says of one entry, beside AWS's usual error names. */
-const entryFaults: Readonly<Record<string, 'THROTTLED' | 'TEMPORARY_FAILURE'>> = {
-  ThrottlingException: 'THROTTLED',
-  InternalFailure: 'TEMPORARY_FAILURE',
-  InternalException: 'TEMPORARY_FAILURE',
-}
-
-export interface EventBridgeBusOptions {
-  events: EventBridgeClient
+export interface EventBridgeBusOptions extends PublisherOptions {
   scheduler: SchedulerClient
   config: Pick<Config, 'stage' | 'bus' | 'busArn' | 'schedulerRoleArn'>
   clock: Clock
@@ -42,33 +34,25 @@ export interface EventBridgeBusOptions {
  * follows from the event: scheduling it twice is scheduling it once.
  */
 export function createEventBridgeBus(options: EventBridgeBusOptions): Bus {
+  return busOf(createPublisher(options), options)
+}
+
+export function openBus(config: Config): Bus {
+  const scheduler = new SchedulerClient(clientSettings('scheduler'))
+  return busOf(openPublisher(config), { scheduler, config, clock: systemClock })
+}
+
+type Schedules = Pick<EventBridgeBusOptions, 'scheduler' | 'config' | 'clock'>
+
+function busOf({ publish }: Publisher, schedules: Schedules): Bus {
   return {
-    publish: event => publish(options, event),
+    publish,
     publishAt: (event, dueAt) =>
-      dueAt <= options.clock.now() ? publish(options, event) : schedule(options, event, dueAt),
+      dueAt <= schedules.clock.now() ? publish(event) : schedule(schedules, event, dueAt),
   }
 }
 
-async function publish({ events, config }: EventBridgeBusOptions, { type, detail }: OwnEvent): Promise<void> {
-  const entry = {
-    EventBusName: config.bus,
-    Source: ownSource,
-    DetailType: type,
-    Detail: JSON.stringify(detail),
-  }
-  const answer = await events.send(new PutEventsCommand({ Entries: [entry] })).catch((error: unknown) => {
-    throw awsFault(`PutEvents ${type}`, error)
-  })
-  // PutEvents answers 200 even where it took nothing.
-  if ((answer.FailedEntryCount ?? 0) === 0) return
-  const { ErrorCode = 'no code', ErrorMessage = 'no message' } = answer.Entries?.[0] ?? {}
-  throw new MillraceError(
-    entryFaults[ErrorCode] ?? 'REQUEST_REFUSED',
-    `PutEvents ${type}: ${ErrorCode}: ${ErrorMessage}`,
-  )
-}
-
-async function schedule(options: EventBridgeBusOptions, event: OwnEvent, dueAt: number): Promise<void> {
+async function schedule(options: Schedules, event: OwnEvent, dueAt: number): Promise<void> {
   const atMs = Math.max(dueAt, options.clock.now() + scheduleLeadMs)
   try {
     await options.scheduler.send(new CreateScheduleCommand(oneTimeSchedule(options.config, event, atMs)))

@@ -22,6 +22,8 @@ export function clientSettings<Name extends string>(name: Name, options: ClientO
     ...(region === undefined ? {} : { region }),
     ...(credentials === undefined ? {} : { credentials }),
     ...(endpoint === undefined ? {} : { endpoint }),
+    // Repeats nothing itself: SubmitJob must not be.
+    ...(name === 'batch' ? { maxAttempts: 1 } : {}),
     requestHandler: {
       connectionTimeout: connectTimeoutMs,
       requestTimeout: name === 's3' ? uploadTimeoutMs : answerTimeoutMs,

@@ -7,7 +7,6 @@ import { SchedulerClient } from '@aws-sdk/client-scheduler'
 import { type ClientOptions, clientSettings } from './client-settings.ts'
 
 export interface AwsClients {
-  /** Repeats nothing itself: SubmitJob must not be. */
   readonly batch: BatchClient
   readonly dynamodb: DynamoDBClient
   readonly s3: S3Client
@@ -18,7 +17,7 @@ export interface AwsClients {
 export function createAwsClients(options: ClientOptions<keyof AwsClients> = {}): AwsClients {
   const { endpoints = {} } = options
   const settings = (name: keyof AwsClients) => clientSettings(name, options)
-  const batch = once(() => new BatchClient({ ...settings('batch'), maxAttempts: 1 }))
+  const batch = once(() => new BatchClient(settings('batch')))
   const dynamodb = once(() => new DynamoDBClient(settings('dynamodb')))
   const s3 = once(() => new S3Client({ ...settings('s3'), forcePathStyle: endpoints.s3 !== undefined }))
   const events = once(() => new EventBridgeClient(settings('events')))

@@ -8,7 +8,7 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
   type PutObjectCommandInput,
-  type S3Client,
+  S3Client,
 } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
 import { MillraceError } from '../errors.ts'
@@ -22,6 +22,7 @@ import type {
   ReadOptions,
   WriteOptions,
 } from '../ports.ts'
+import { clientSettings } from './client-settings.ts'
 import { awsFault } from './faults.ts'
 import { isBeyondEnd, isConflict, isMissing, readFault, writeFault } from './object-faults.ts'
 import { removeObjects } from './object-removal.ts'
@@ -51,6 +52,10 @@ export function createS3Objects({ client }: { client: S3Client }): Objects {
     list: (bucket, prefix, after) => list(client, bucket, prefix, after),
     remove: refs => removeObjects(client, refs),
   }
+}
+
+export function openObjects(): Objects {
+  return createS3Objects({ client: new S3Client(clientSettings('s3')) })
 }
 
 async function head(client: S3Client, ref: ObjectRef, version?: string): Promise<ObjectInfo | undefined> {

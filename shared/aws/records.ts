@@ -3,7 +3,7 @@ import {
   type AttributeValue,
   ConditionalCheckFailedException,
   type CreateTableCommandInput,
-  type DynamoDBClient,
+  DynamoDBClient,
   GetItemCommand,
   type KeySchemaElement,
   ProvisionedThroughputExceededException,
@@ -16,6 +16,7 @@ import { MillraceError } from '../errors.ts'
 import type { Records } from '../ports.ts'
 import type { Change, Guard, Item, Outcome, Query, RecordKey } from '../table.ts'
 import { checkChange, cursorOf, cursorText, indexKeys, pageItemsDefault } from '../table-rules.ts'
+import { clientSettings } from './client-settings.ts'
 import { conditionFor, keyConditionFor, marshalled, placeholders, updateFor } from './expressions.ts'
 import { awsFault } from './faults.ts'
 
@@ -68,6 +69,10 @@ export function createDynamoRecords({ client, table }: DynamoRecordsOptions): Re
         : { items, next: cursorText(unmarshall(LastEvaluatedKey) as RecordKey & Record<string, string>) }
     },
   }
+}
+
+export function openRecords(table: string): Records {
+  return createDynamoRecords({ client: new DynamoDBClient(clientSettings('dynamodb')), table })
 }
 
 function putFor(table: string, item: Item, guard: Guard | undefined): PutItemCommand | 'never' {
