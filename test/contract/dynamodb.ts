@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import type { AddressInfo, Server } from 'node:net'
 import {
   CreateTableCommand,
+  type CreateTableCommandInput,
   DeleteTableCommand,
   DynamoDBClient,
   type DynamoDBClientConfig,
@@ -20,10 +21,13 @@ export const anyone = {
   credentials: { accessKeyId: 'anyone', secretAccessKey: 'anything' },
 }
 
-export async function openDynamoRecords(config: DynamoDBClientConfig): Promise<RecordsUnderTest> {
+export async function openDynamoRecords(
+  config: DynamoDBClientConfig,
+  define: (table: string) => CreateTableCommandInput = tableDefinition,
+): Promise<RecordsUnderTest> {
   const client = new DynamoDBClient(config)
   const table = `contract-${newId()}`
-  await client.send(new CreateTableCommand(tableDefinition(table)))
+  await client.send(new CreateTableCommand(define(table)))
   await waitUntilTableExists({ client, maxWaitTime: tableSecondsMax, minDelay: 1 }, { TableName: table })
   return {
     records: createDynamoRecords({ client, table }),
@@ -50,9 +54,11 @@ export async function startDynalite(): Promise<{ url: string; stop(): Promise<vo
   }
 }
 
-export async function openDynalite(): Promise<RecordsUnderTest> {
+export async function openDynalite(
+  define?: (table: string) => CreateTableCommandInput,
+): Promise<RecordsUnderTest> {
   const { url, stop } = await startDynalite()
-  const opened = await openDynamoRecords({ ...anyone, endpoint: url })
+  const opened = await openDynamoRecords({ ...anyone, endpoint: url }, define)
   return {
     records: opened.records,
     async dispose() {
