@@ -7,14 +7,22 @@ import { parseOwnEvent, terminalJob } from '../shared/events.ts'
 import { supersededReason } from '../shared/failure.ts'
 import { childEnvironment, type JobTie, jobName } from '../shared/jobname.ts'
 import { after, isOpen, runTable } from '../shared/lifecycle.ts'
+import { queueOf, sizeOf } from '../shared/placement.ts'
 import type { JobRequest } from '../shared/ports.ts'
-import { fromItem, type Lane, type RoundRecord, type RunRecord, recordKeys } from '../shared/records.ts'
+import {
+  fromItem,
+  type Lane,
+  type Place,
+  type RoundRecord,
+  type RunRecord,
+  recordKeys,
+} from '../shared/records.ts'
 import { JobStatus, RoundState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { eventDoor } from './doorway/doors.ts'
 import { batch, dynamodb, eventBridgeAndScheduler, s3 } from './doorway/reach.ts'
 import { readDocument } from './steps/documents.ts'
-import { queueOf } from './steps/jobs.ts'
+import { placeFor } from './steps/jobs.ts'
 import { closeRound, loadRound, loadRun, moveRun, publishRoundDueAt } from './steps/rounds.ts'
 import { endStopped } from './steps/stop.ts'
 
@@ -50,10 +58,11 @@ async function claimRound(
   record: RoundRecord,
 ): Promise<RoundRecord | undefined> {
   if (after(runTable, run.state, 'submitted') === undefined) return undefined
+  const place = { ...(await placeFor(world, run, record)) }
   const now = world.clock.now()
   const outcome = await world.records.update(
     recordKeys.round(record.runId, record.round),
-    { set: { state: RoundState.SUBMITTING, claimedAt: now } },
+    { set: { state: RoundState.SUBMITTING, claimedAt: now, place } },
     [
       { state: { is: RoundState.WAITING } },
       { state: { is: RoundState.SUBMITTING }, claimedAt: { atMost: now - submitLeaseMs } },
@@ -76,25 +85,35 @@ async function submitChunks(
 ): Promise<void> {
   const ref = { bucket: world.config.buckets.state, key: stateKeys.run(run.runId) }
   const document = await readDocument<RunDocument>(world.objects, ref)
+  const place = await placeFor(world, run, record)
+  let before: string | undefined
   for (const [chunk, { partitions, lane = {} }] of chunksOf(record).entries()) {
-    if (record[`job${chunk}`] !== undefined) continue
+    const submitted = record[`job${chunk}`]
     const tie = { runId: run.runId, round: record.round, chunk }
-    const request = requestFor(world, document, tie, partitions, lane)
-    const jobId =
-      (resumed ? await findLost(world, request) : undefined) ?? (await world.jobs.submit(request)).jobId
-    if (!(await recordJob(world, record, chunk, jobId))) return
-    world.log.info('submitted', { runId: run.runId, round: record.round, jobId, size: partitions, ...lane })
+    const request = requestFor(document, place, tie, partitions, lane, before)
+    const jobId = submitted ?? (await jobFor(world, tie, request, resumed))
+    if (submitted === undefined && !(await recordJob(world, record, chunk, jobId))) return
+    before = jobId
   }
   await finishRound(world, record)
+}
+
+async function jobFor(world: Needs, tie: JobTie, request: JobRequest, resumed: boolean): Promise<string> {
+  const lost = resumed ? await findLost(world, request) : undefined
+  const jobId = lost ?? (await world.jobs.submit(request)).jobId
+  const { size, queue } = request
+  world.log.info('submitted', { ...tie, jobId, size, queue })
+  return jobId
 }
 
 /** Of a run that is being stopped: what an interrupted submit has left is known by its id, the rest has ended. */
 async function leaveOut(world: Needs, run: RunRecord, record: RoundRecord): Promise<void> {
   const key = recordKeys.round(run.runId, record.round)
+  const { place } = record
   for (const [chunk, { lane }] of chunksOf(record).entries()) {
     if (record[`job${chunk}`] !== undefined) continue
     const name = jobName({ runId: run.runId, round: record.round, chunk })
-    const jobId = await findLost(world, { name, queue: queueOf(world, lane) })
+    const jobId = place && (await findLost(world, { name, queue: queueOf(place, lane) }))
     const set = jobId === undefined ? { [`end${chunk}`]: JobStatus.FAILED } : { [`job${chunk}`]: jobId }
     await world.records.update(key, { set }, claimOf(record))
   }
@@ -137,27 +156,31 @@ async function findLost(
 }
 
 function requestFor(
-  world: Needs,
-  { pipeline }: RunDocument,
+  { pipeline: { job } }: RunDocument,
+  place: Place,
   tie: JobTie,
   size: number,
   lane: Lane,
+  before: string | undefined,
 ): JobRequest {
-  const { config } = world
-  const { vcpus, memoryMiB, timeoutMinutes } = { ...pipeline.job, ...lane }
+  const { vcpus, memoryMiB } = sizeOf({ ...job, ...lane })
+  const { timeoutMinutes } = { ...job, ...lane }
   return {
     name: jobName(tie),
     size,
-    queue: queueOf(world, lane),
-    definition: config.jobDefinition,
+    queue: queueOf(place, lane),
+    definition: place.definition,
     environment: {
       ...childEnvironment(tie),
-      MILLRACE_VCPUS: String(vcpus),
+      MILLRACE_VCPUS: String(Math.ceil(vcpus)),
       MILLRACE_MEMORY_MIB: String(memoryMiB),
     },
     vcpus,
     memoryMiB,
     timeoutSeconds: timeoutMinutes * 60,
+    ...(place.share && { share: place.share }),
+    ...(job.sequential && { sequential: true, ...(before !== undefined && { after: before }) }),
+    ...(job.nodes !== undefined && { nodes: job.nodes }),
   }
 }
 

@@ -1,18 +1,32 @@
 /** The jobs of a round, and their end. */
 import { chunksOf } from '../../shared/chunks.ts'
+import { type RunDocument, stateKeys } from '../../shared/documents.ts'
 import { type JobEnd, terminalJob } from '../../shared/events.ts'
 import { supersededReason, terminatedPrefix } from '../../shared/failure.ts'
 import { jobName } from '../../shared/jobname.ts'
 import { isOpen } from '../../shared/lifecycle.ts'
+import { placeOf, queueOf } from '../../shared/placement.ts'
 import type { Job } from '../../shared/ports.ts'
-import type { Lane, RoundRecord, RunRecord } from '../../shared/records.ts'
+import type { Place, RoundRecord, RunRecord } from '../../shared/records.ts'
 import type { World } from '../../shared/world.ts'
+import { readDocument } from './documents.ts'
 
 /** DescribeJobs' own limit. */
 const describedMax = 100
 
-export function queueOf({ config }: Pick<World, 'config'>, lane: Lane = {}): string {
-  return lane.onDemand ? config.jobQueueOnDemand || config.jobQueue : config.jobQueue
+/** As its first submit froze it; else as the pipeline is deployed now, which may have changed since the run was planned. */
+export async function placeFor(
+  world: World<'objects'>,
+  run: RunRecord,
+  { place }: RoundRecord,
+): Promise<Place> {
+  if (place !== undefined) return place
+  const deployed = world.pipelines.find(({ name }) => name === run.pipeline)
+  return placeOf(world.config, deployed ?? (await planned(world, run)).pipeline)
+}
+
+function planned({ objects, config }: World<'objects'>, { runId }: RunRecord): Promise<RunDocument> {
+  return readDocument<RunDocument>(objects, { bucket: config.buckets.state, key: stateKeys.run(runId) })
 }
 
 /** By id; what Batch does not show is left out. Any number of ids. */
@@ -39,10 +53,12 @@ export async function endJobs(
   record: RoundRecord,
   reason: string,
 ): Promise<number> {
+  // Never claimed by a submit: it has no jobs.
+  if (record.place === undefined) return 0
   let alive = 0
   for (const [chunk, { lane }] of chunksOf(record).entries()) {
     const name = jobName({ runId, round: record.round, chunk })
-    const found = await world.jobs.find(name, queueOf(world, lane))
+    const found = await world.jobs.find(name, queueOf(record.place, lane))
     const live = found.filter(({ status }) => !terminalJob(status)).map(({ jobId }) => jobId)
     // Not shown: too new, or long gone.
     const own = record[`job${chunk}`]

@@ -2,7 +2,9 @@
 import {
   BatchClient,
   ClientException,
+  type ContainerOverrides,
   DescribeJobsCommand,
+  type JobDependency,
   type JobDetail,
   type JobSummary,
   ListJobsCommand,
@@ -62,20 +64,43 @@ async function submit(client: BatchClient, request: JobRequest): Promise<{ jobId
 }
 
 function submission(request: JobRequest): SubmitJobCommandInput {
+  const { name, queue, definition, size, share } = request
+  const dependsOn = dependenciesOf(request)
   return {
-    jobName: request.name,
-    jobQueue: request.queue,
-    jobDefinition: request.definition,
+    jobName: name,
+    jobQueue: queue,
+    jobDefinition: definition,
     // Batch refuses an array of one: that is a plain job.
-    ...(request.size === 1 ? {} : { arrayProperties: { size: request.size } }),
-    containerOverrides: {
-      environment: Object.entries(request.environment).map(([name, value]) => ({ name, value })),
-      resourceRequirements: [
-        { type: 'VCPU', value: String(request.vcpus) },
-        { type: 'MEMORY', value: String(request.memoryMiB) },
-      ],
-    },
+    ...(size === 1 ? {} : { arrayProperties: { size } }),
+    ...(dependsOn.length === 0 ? {} : { dependsOn }),
+    ...overridesOf(request),
+    ...(share && { shareIdentifier: share.identifier, schedulingPriorityOverride: share.priority }),
     timeout: { attemptDurationSeconds: request.timeoutSeconds },
+  }
+}
+
+/** A plain job has no children that could wait for each other. */
+function dependenciesOf({ size, sequential, after }: JobRequest): JobDependency[] {
+  return [
+    ...(sequential && size > 1 ? [{ type: 'SEQUENTIAL' as const }] : []),
+    ...(after === undefined ? [] : [{ jobId: after }]),
+  ]
+}
+
+function overridesOf(
+  request: JobRequest,
+): Pick<SubmitJobCommandInput, 'containerOverrides' | 'nodeOverrides'> {
+  const { environment, vcpus, memoryMiB, nodes } = request
+  const containerOverrides: ContainerOverrides = {
+    environment: Object.entries(environment).map(([name, value]) => ({ name, value })),
+    resourceRequirements: [
+      { type: 'VCPU', value: String(vcpus) },
+      { type: 'MEMORY', value: String(memoryMiB) },
+    ],
+  }
+  if (nodes === undefined) return { containerOverrides }
+  return {
+    nodeOverrides: { numNodes: nodes, nodePropertyOverrides: [{ targetNodes: '0:', containerOverrides }] },
   }
 }
 
