@@ -16,6 +16,7 @@ import { type LambdaRuntime, startLambda } from './lambda/runtime.ts'
 import { endLeases } from './leases.ts'
 import { pipelineMarks } from './pipelines.ts'
 import { occupy } from './presence.ts'
+import type { Wiring } from './serverless/wiring.ts'
 import { type SlackSink, startSlackSink } from './slack-sink.ts'
 import { type LocalWorld, openLocalWorld } from './world.ts'
 
@@ -26,6 +27,8 @@ export interface StackOptions {
   /** Worker processes run side by side on at most so many; default all of the machine's. */
   cores?: number
   clock?: Clock
+  /** Default: what serverless.yml says. */
+  wiring?: Wiring
   log: Log
 }
 
@@ -93,13 +96,13 @@ async function open(options: StackOptions, closers: Closers): Promise<Omit<Stack
   mkdirSync(config.dataDir, { recursive: true })
   const occupancy = occupy(config.dataDir)
   closers.push(() => occupancy.leave())
-  const delivery = openDelivery(config, clock)
+  const delivery = openDelivery(config, clock, options.wiring)
   closers.push(() => delivery.close())
   const again = delivery.queues.recover()
   if (again > 0) log.info('messages that were in flight are delivered again', { messages: again })
   const sink = await startSlackSink({ file: path.join(config.dataDir, 'slack.ndjson'), clock })
   closers.push(() => sink.stop())
-  const batch = await openBatch({ config, cores, clock, log, delivery })
+  const batch = await openBatch({ config, pipelines, cores, clock, log, delivery })
   closers.push(() => batch.stop())
   const urls = { batch: batch.url, slack: sink.apiUrl }
   const endpoints = { batchUrl: urls.batch, slackUrl: urls.slack }

@@ -27,9 +27,8 @@ export interface Delivery {
 export function openDelivery(
   config: Config,
   clock: Clock,
-  serverlessFile = path.join(projectDir, 'serverless.yml'),
+  wiring: Wiring = readWiring(path.join(projectDir, 'serverless.yml'), config),
 ): Delivery {
-  const wiring = readWiring(serverlessFile, config)
   mkdirSync(config.dataDir, { recursive: true })
   const db = openQueueDb(path.join(config.dataDir, 'queues.db'))
   const queues = new Queues(db, clock)

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { partitionBytesMetadata } from '../../functions/steps/sources.ts'
-import { type Stack, startStack } from '../../local/stack.ts'
+import { type Stack, type StackOptions, startStack } from '../../local/stack.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { isOpen } from '../../shared/lifecycle.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
@@ -49,7 +49,10 @@ export function tempDir(): { dir: string; remove: () => void } {
 }
 
 /** `pipelines`: as users write them, by file name. */
-export async function openStory(pipelines: Record<string, unknown>): Promise<Story> {
+export async function openStory(
+  pipelines: Record<string, unknown>,
+  more: Pick<StackOptions, 'wiring'> = {},
+): Promise<Story> {
   const { dir, remove } = tempDir()
   const lines: Line[] = []
   const write =
@@ -60,7 +63,8 @@ export async function openStory(pipelines: Record<string, unknown>): Promise<Sto
   const log = { info: write('info'), warn: write('warn'), error: write('error') }
   const dataDir = path.join(dir, 'data')
   const pipelinesDir = path.join(dir, 'pipelines')
-  const stack = await startStack({ dataDir, pipelinesDir, pipelines: pipelineSet(pipelines), cores: 2, log })
+  const set = pipelineSet(pipelines)
+  const stack = await startStack({ dataDir, pipelinesDir, pipelines: set, cores: 2, log, ...more })
   const close = async (): Promise<void> => {
     await stack.stop()
     remove()
