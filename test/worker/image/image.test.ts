@@ -3,10 +3,20 @@ import assert from 'node:assert/strict'
 import { lstatSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import type { PipelineInput } from '../../../shared/pipeline.ts'
 import type { JobRequest } from '../../../shared/ports.ts'
 import { PartitionState } from '../../../shared/vocabulary.ts'
 import { type House, openHouse } from './house.ts'
-import { contained, type Ended, type Image, mayMount, openImage, ordinary, type Vessel } from './vessel.ts'
+import {
+  contained,
+  type Ended,
+  type Image,
+  mayMount,
+  openImage,
+  ordinary,
+  ownImage,
+  type Vessel,
+} from './vessel.ts'
 
 let image: Image
 let house: House
@@ -33,7 +43,10 @@ function standing(): string[] {
   )
 }
 
-const sums = {
+const sums: PipelineInput = {
+  name: 'sums',
+  output: { prefix: 'sums/', format: 'ndjson' },
+  job: { memoryMiB: 512 },
   source: {
     prefix: 'sums/',
     format: 'csv',
@@ -51,7 +64,10 @@ const rows = Array.from({ length: 100 }, (_, id) => `${id},${id === 7 ? -1 : id}
 
 /** DuckDB's own stack ends in it. */
 const deadly = '['.repeat(200_000) + ']'.repeat(200_000)
-const killing = {
+const killing: PipelineInput = {
+  name: 'killing',
+  output: { prefix: 'killing/', format: 'ndjson' },
+  job: { memoryMiB: 512 },
   source: { prefix: 'killing/', format: 'ndjson', columns: { id: 'INTEGER', doc: 'VARCHAR' } },
   work: { sql: 'SELECT id, json_structure(doc)::VARCHAR AS shape FROM input' },
   tolerate: { rejectedRecords: 1 },
@@ -63,19 +79,25 @@ const { existsSync, readFileSync, writeFileSync } = require('node:fs')
 const kept = process.env.MILLRACE_CHECKPOINT_DIR + '/kept'
 if (!existsSync(kept)) { writeFileSync(kept, readFileSync(0)); process.exit(1) }
 process.stdout.write(readFileSync(kept))`
-const counting = {
+const counting: PipelineInput = {
+  name: 'counting',
+  output: { prefix: 'counting/', format: 'ndjson' },
+  job: { memoryMiB: 512 },
   source: { prefix: 'counting/', format: 'ndjson', columns: { id: 'INTEGER' } },
   work: { command: ['node', '-e', program], columns: { id: 'INTEGER' } },
 }
 
-/** @param mark so that no two drops have one key */
-function trial(vessel: () => Vessel, mark: string): void {
-  const dropped = (name: string, pipeline: object, content: string): Promise<JobRequest> =>
-    house.drop(
-      { name, output: { prefix: `${name}/`, format: 'ndjson' }, job: { memoryMiB: 512 }, ...pipeline },
-      `${name}/${mark}`,
-      content,
-    )
+async function published(job: JobRequest, name: string): Promise<unknown[]> {
+  const contents = await house.contents('output', `${name}/run=${job.environment.MILLRACE_RUN_ID}/`)
+  return [...contents.values()]
+    .flatMap(content => content.toString().trimEnd().split('\n'))
+    .map(line => JSON.parse(line) as unknown)
+}
+
+/** @param mark so that no two drops have one key. @param brief where the rest is tried elsewhere */
+function trial(vessel: () => Vessel, mark: string, brief = false): void {
+  const dropped = (pipeline: PipelineInput, content: string): Promise<JobRequest> =>
+    house.drop(pipeline, `${pipeline.name}/${mark}`, content)
 
   async function worked(job: JobRequest, index: number, more = {}): Promise<Ended> {
     const ended = await vessel().run(image.command, { ...house.variables(job, index), ...more })
@@ -91,11 +113,6 @@ function trial(vessel: () => Vessel, mark: string): void {
     return { ...report }
   }
 
-  const published = async (job: JobRequest, name: string): Promise<unknown[]> =>
-    [...(await house.contents('output', `${name}/run=${job.environment.MILLRACE_RUN_ID}/`)).values()]
-      .flatMap(content => content.toString().trimEnd().split('\n'))
-      .map(line => JSON.parse(line) as unknown)
-
   it('cannot write anywhere but to its scratch folder', async () => {
     const tries = `const fs = require('node:fs')
       const said = {}
@@ -108,7 +125,7 @@ function trial(vessel: () => Vessel, mark: string): void {
   })
 
   it('works every partition of a file by SQL, and finds the record that breaks it', async () => {
-    const job = await dropped('sums', sums, `id,root,moment\n${rows.join('')}`)
+    const job = await dropped(sums, `id,root,moment\n${rows.join('')}`)
     assert.ok(job.size > 1)
     const reports = await Promise.all(Array.from({ length: job.size }, (_, index) => succeeded(job, index)))
     assert.equal(
@@ -120,9 +137,11 @@ function trial(vessel: () => Vessel, mark: string): void {
     assert.deepEqual(found[0], { id: 0, root: 0, berlin: '2026-02-01 00:30:00', a: 1 })
   })
 
+  if (brief) return
+
   it('outlives a record that kills the process of its SQL', async () => {
     const lines = [0, 1, 2].map(id => JSON.stringify({ id, doc: id === 1 ? deadly : '[1]' }))
-    const job = await dropped('killing', killing, `${lines.join('\n')}\n`)
+    const job = await dropped(killing, `${lines.join('\n')}\n`)
     await house.makeCareful(job)
     // What Docker says where the image says nothing: a home that nobody can write to.
     const { recordsRejected } = await succeeded(job, 0, { HOME: '/' })
@@ -131,7 +150,7 @@ function trial(vessel: () => Vessel, mark: string): void {
   })
 
   it('runs a program, and keeps what a failed attempt has left', async () => {
-    const job = await dropped('counting', counting, '{"id":1}\n{"id":2}\n')
+    const job = await dropped(counting, '{"id":1}\n{"id":2}\n')
     assert.equal((await worked(job, 0)).exitCode, 1)
     assert.equal((await house.contents('state', 'checkpoints/')).size > 0, true)
     await succeeded(job, 0)
@@ -147,7 +166,17 @@ describe("the image's worker", () => {
     assert.deepEqual(standing(), laidOut)
   })
 
-  describe('as an ordinary process that is not root', () => trial(() => ordinary(image), 'ordinary'))
+  it("works in an image of one's own, for another user, told by the job alone where it may write", async () => {
+    const own = (mayMount() ? contained : ordinary)(ownImage(image))
+    const job = await house.drop(killing, 'killing/own', '{"id":1,"doc":"[1]"}\n')
+    const variables = { ...house.variables(job, 0), MILLRACE_SCRATCH: '/scratch' }
+    const { exitCode, stdout } = await own.run(image.command, variables)
+    assert.equal(exitCode, 0, stdout)
+    assert.equal((await house.partition(job, 0))?.report?.recordsWritten, 1)
+  })
+
+  describe('as an ordinary process that is not root', () =>
+    trial(() => ordinary(image), 'ordinary', mayMount()))
 
   const skip = mayMount() ? false : 'this machine lets nobody mount (it takes root, on Linux)'
   describe('in a container, with nothing else there and all of it read-only', { skip }, () => {

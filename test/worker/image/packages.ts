@@ -54,7 +54,9 @@ function placeOf(packages: Record<string, Locked>, name: string, from: string): 
 }
 
 function fits({ os, cpu, libc }: Locked, platform: Platform): boolean {
-  const takes = (listed: string[] | undefined, own: string): boolean =>
-    listed === undefined || listed.includes(own)
   return takes(os, platform.os) && takes(cpu, platform.cpu) && takes(libc, platform.libc)
+}
+
+function takes(listed: string[] | undefined, own: string): boolean {
+  return listed === undefined || listed.includes(own)
 }

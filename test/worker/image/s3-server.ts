@@ -1,11 +1,11 @@
 /** As much of S3 as a worker speaks, by path, over the simulator's buckets: what S3 refuses it refuses too. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { isError } from '../../../shared/errors.ts'
 import type { ObjectRef, Objects } from '../../../shared/ports.ts'
 
-export interface S3Server {
+export interface Listening {
   url: string
   stop(): Promise<void>
 }
@@ -20,13 +20,17 @@ interface Asked {
 
 const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 
-export async function startS3Server(objects: Objects): Promise<S3Server> {
+export function startS3Server(objects: Objects): Promise<Listening> {
   const server = createServer((request, response) => {
     const { pathname, searchParams: query } = new URL(request.url ?? '', 'http://s3')
     const [, bucket = '', ...key] = pathname.split('/').map(decodeURIComponent)
     const asked = { objects, ref: { bucket, key: key.join('/') }, query, request, response }
     answer(asked).catch((error: unknown) => refuse(response, request.method === 'HEAD', error))
   })
+  return listening(server)
+}
+
+export async function listening(server: Server): Promise<Listening> {
   await new Promise<void>(ready => {
     server.listen(0, '127.0.0.1', ready)
   })

@@ -37,26 +37,37 @@ export interface Image {
   command: string[]
   /** `uid:gid` */
   user: string
+  /** What the image itself says of its environment. */
+  environment: Record<string, string>
   remove(): void
 }
 
 export function openImage(): Image {
   const dir = mkdtempSync(path.join(tmpdir(), 'millrace-image-'))
   layOut(dir)
+  layOutBase(dir)
   const stage = finalStage()
   const command = JSON.parse(restsOf(stage, 'CMD').at(-1) ?? '[]') as string[]
-  execFileSync('chmod', ['-R', 'a-w,a+rX', path.join(dir, 'opt')])
+  const isRoot = process.getuid?.() === 0
+  // What runs in there would be the owner of all of it.
+  if (!isRoot) execFileSync('chmod', ['-R', 'a-w', path.join(dir, 'opt')])
   chmodSync(dir, 0o755)
   return {
     dir,
     scratch: path.join(dir, scratch),
     command,
     user: restsOf(stage, 'USER').at(-1) ?? '',
+    environment: environmentOf(stage, { PATH: systemPath }),
     remove: () => {
-      execFileSync('chmod', ['-R', 'u+w', dir])
+      if (!isRoot) execFileSync('chmod', ['-R', 'u+w', dir])
       rmSync(dir, { recursive: true })
     },
   }
+}
+
+/** Somebody's own image, with nothing of ours but the agent's folder and a scratch folder that is a volume. */
+export function ownImage(image: Image): Image {
+  return { ...image, user: '4242:4242', environment: { PATH: systemPath, HOME: '/' } }
 }
 
 export interface Vessel {
@@ -73,9 +84,8 @@ export function ordinary(image: Image): Vessel {
   return {
     at,
     run: ([program = '', ...words], variables = {}) => {
-      const known = environmentOf(finalStage(), { PATH: systemPath })
-      const own = Object.fromEntries(Object.entries(known).map(([name, value]) => [name, at(value)]))
-      const env = { ...own, ...variables }
+      const own = Object.entries({ ...image.environment, ...variables })
+      const env = Object.fromEntries(own.map(([name, value]) => [name, at(value)]))
       const user = process.getuid?.() === 0 ? { uid, gid } : {}
       return ended(spawn(at(program), words.map(at), { cwd: '/', env, ...user, stdio: outputs }))
     },
@@ -89,7 +99,7 @@ const outputs: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe']
  * be read, but for the scratch folder.
  */
 export function contained(image: Image): Vessel {
-  const bound = layOutBase(image.dir)
+  const bound = baseFolders()
   const script = [
     'set -e; root=$1; user=$2; shift 2',
     'mount --bind "$root" "$root"',
@@ -105,7 +115,7 @@ export function contained(image: Image): Vessel {
   return {
     at: one => one,
     run: (command, variables = {}) => {
-      const env = { ...environmentOf(finalStage(), { PATH: systemPath }), ...variables }
+      const env = { ...image.environment, ...variables }
       const words = ['--mount', '--propagation', 'private', '--', '/bin/sh', '-c', script, 'vessel']
       return ended(spawn('unshare', [...words, image.dir, image.user, ...command], { env, stdio: outputs }))
     },
@@ -119,16 +129,18 @@ export function mayMount(): boolean {
 
 const devices = ['null', 'zero', 'random', 'urandom']
 
-/** @returns names of folders that are to be bound; links among them are made at once */
-function layOutBase(dir: string): string[] {
-  const bound: string[] = []
-  for (const name of ofBase.filter(one => existsSync(`/${one}`))) {
-    if (lstatSync(`/${name}`).isSymbolicLink()) symlinkSync(readlinkSync(`/${name}`), path.join(dir, name))
-    else bound.push(name)
+const baseFolders = (): string[] =>
+  ofBase.filter(name => existsSync(`/${name}`) && !lstatSync(`/${name}`).isSymbolicLink())
+
+/** Where the base is to be mounted; what is a link there is one here. */
+function layOutBase(dir: string): void {
+  for (const name of ofBase.filter(one =>
+    lstatSync(`/${one}`, { throwIfNoEntry: false })?.isSymbolicLink(),
+  )) {
+    symlinkSync(readlinkSync(`/${name}`), path.join(dir, name))
   }
-  for (const name of [...bound, 'proc', 'dev', 'tmp']) mkdirSync(path.join(dir, name), { recursive: true })
+  for (const name of [...baseFolders(), 'proc', 'dev']) mkdirSync(path.join(dir, name))
   for (const name of devices) writeFileSync(path.join(dir, 'dev', name), '')
-  return bound
 }
 
 async function ended(child: ChildProcess): Promise<Ended> {
