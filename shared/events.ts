@@ -40,7 +40,9 @@ export interface Drop {
 export function parseObjectCreated(event: unknown): Drop {
   const { detail } = parse(objectCreated, event, 'an S3 Object Created event')
   const { key, size, etag, sequencer } = detail.object
-  const version = detail.object['version-id']
+  const named = detail.object['version-id']
+  // Of a bucket whose versions are suspended, every object has this one.
+  const version = named === 'null' ? undefined : named
   return {
     source: { bucket: detail.bucket.name, key, bytes: size, etag, ...(version ? { version } : {}) },
     identity: version ?? `${etag}+${sequencer ?? ''}`,

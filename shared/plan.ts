@@ -48,6 +48,11 @@ export function sourceBucket({ source }: Pick<Pipeline, 'source'>, dropsBucket: 
   return source.bucket ?? dropsBucket
 }
 
+/** Are there objects in that bucket that a pipeline takes? */
+export function isSourceBucket(pipelines: readonly Pipeline[], bucket: string, dropsBucket: string): boolean {
+  return bucket === dropsBucket || pipelines.some(({ source }) => source.bucket === bucket)
+}
+
 /** The pipeline that takes an object: of those of its bucket, the one with the longest prefix. */
 export function pipelineFor(
   pipelines: readonly Pipeline[],

@@ -9,6 +9,8 @@ import type { BatchStateChange } from '../shared/memory/job-events.ts'
 import { createMemoryJobs, type MemoryJobs } from '../shared/memory/jobs.ts'
 import { createMemoryObjects } from '../shared/memory/objects.ts'
 import { createMemoryRecords } from '../shared/memory/records.ts'
+import type { Pipeline } from '../shared/pipeline.ts'
+import { isSourceBucket } from '../shared/plan.ts'
 import type { Objects, Ports, Records, WriteOptions } from '../shared/ports.ts'
 import { Invariants } from './invariants.ts'
 import { faultsOf } from './proof.ts'
@@ -34,6 +36,10 @@ export interface PortOptions {
   spoiled?: (records: Records) => Records
   /** Looks on: what each function, worker or person is handed in place of these ports. */
   observed?: (ports: Ports, by: string) => Ports
+  /** EventBridge is told of new objects in the buckets that they take them from; default: the drops bucket alone. */
+  deployed?: readonly Pipeline[]
+  /** Buckets that keep no versions. */
+  unversioned?: readonly string[]
   /** Outputs are compared byte for byte with the source (default), where there are not too many. */
   withContent?: boolean
 }
@@ -61,6 +67,8 @@ export function openHousePorts(
     staleMs,
     skewToleratedMs = 0,
     withContent = true,
+    deployed = [],
+    unversioned = [],
     spoiled = records => records,
   }: PortOptions,
   route: (bus: string, event: unknown) => void,
@@ -70,11 +78,11 @@ export function openHousePorts(
   const onStateChange = (event: BatchStateChange): void => route(defaultBus, event)
   const jobs = createMemoryJobs({ clock, visibleAfterMs: lagMs ?? visibleAfterMs, onStateChange })
   const objects = createMemoryObjects({
-    versioned: true,
+    versioned: bucket => !unversioned.includes(bucket),
     clock,
-    onCreated: (bucket, key, { bytes, etag, version = '', sequencer }) => {
-      if (bucket !== config.buckets.drops) return
-      route(defaultBus, objectCreated({ bucket, key, bytes, etag, version, sequencer }, clock.now()))
+    onCreated: (bucket, key, { metadata: _, ...info }) => {
+      if (!isSourceBucket(deployed, bucket, config.buckets.drops)) return
+      route(defaultBus, objectCreated({ bucket, key, ...info }, clock.now()))
     },
   })
   const invariants = new Invariants(records, clock, skewToleratedMs)

@@ -53,13 +53,14 @@ export class MemoryHouse {
       options.parsed ?? pipelineSet(Object.fromEntries(options.pipelines.map(one => [one.name, one])))
     this.#random = seededRandom(options.seed ?? 1)
     this.#tasks = new Tasks(options.gated ?? true)
-    this.ports = openHousePorts(this.config, options, (bus, event) => {
+    const { config, pipelines } = this
+    this.ports = openHousePorts(config, { ...options, deployed: pipelines }, (bus, event) => {
       this.children.heard(event)
       this.#mail.foreign(bus, event)
     })
     const { clock, bus } = this.ports
     this.deliveries = new Deliveries(clock, options)
-    this.#mail = new Mail(this.deliveries, { bus, clock, name: this.config.bus })
+    this.#mail = new Mail(this.deliveries, { bus, clock, name: config.bus }, pipelines)
     this.executions = new Executions({
       ...options,
       tasks: this.#tasks,

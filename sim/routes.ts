@@ -2,11 +2,13 @@
 import path from 'node:path'
 import { compilePattern } from '../local/events/event-pattern.ts'
 import { readWiring } from '../local/serverless/file.ts'
-import { eventQueue } from '../local/serverless/wiring.ts'
+import { eventQueue, type Wiring } from '../local/serverless/wiring.ts'
 import { localConfig } from '../shared/config.ts'
+import type { Pipeline } from '../shared/pipeline.ts'
 import { type FunctionName, functionNames } from '../shared/vocabulary.ts'
 
-const wiring = readWiring(path.resolve(import.meta.dirname, '../serverless.yml'), localConfig('', ''))
+const serverlessFile = path.resolve(import.meta.dirname, '../serverless.yml')
+const wiring = readWiring(serverlessFile, localConfig('', ''))
 
 export interface Manners {
   /** The first delivery counts. */
@@ -35,16 +37,24 @@ export const manners = Object.fromEntries(functionNames.map(name => [name, manne
   Manners
 >
 
-const rules = wiring.rules.map(rule => ({
-  bus: rule.bus,
-  test: compilePattern(rule.pattern, rule.name),
-  opens: functionNames.filter(name => {
-    const queues = wiring.functions.find(one => one.name === name)?.queues.map(({ queue }) => queue) ?? []
-    return [eventQueue(name), ...queues].some(queue => rule.targets.includes(queue))
-  }),
-}))
+type Rule = Wiring['rules'][number]
+const compiled = (rules: readonly Rule[]) =>
+  rules.map(rule => ({
+    bus: rule.bus,
+    test: compilePattern(rule.pattern, rule.name),
+    opens: functionNames.filter(name => {
+      const queues = wiring.functions.find(one => one.name === name)?.queues.map(({ queue }) => queue) ?? []
+      return [eventQueue(name), ...queues].some(queue => rule.targets.includes(queue))
+    }),
+  }))
+const stageRules = compiled(wiring.rules)
 
-/** The functions whose door an event on that bus opens. */
-export function opened(bus: string, event: unknown): FunctionName[] {
-  return rules.filter(rule => rule.bus === bus && rule.test(event)).flatMap(({ opens }) => opens)
+/** The functions whose door an event on that bus opens, where these pipelines are deployed. */
+export function routesOf(pipelines: readonly Pipeline[]): (bus: string, event: unknown) => FunctionName[] {
+  const ownBuckets = pipelines.some(({ source }) => source.bucket !== undefined)
+  const rules = ownBuckets
+    ? compiled(readWiring(serverlessFile, localConfig('', ''), pipelines).rules)
+    : stageRules
+  return (bus, event) =>
+    rules.filter(rule => rule.bus === bus && rule.test(event)).flatMap(({ opens }) => opens)
 }

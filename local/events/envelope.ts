@@ -26,7 +26,8 @@ export interface CreatedObject {
   key: string
   bytes: number
   etag: string
-  version: string
+  /** Absent where the bucket keeps none. */
+  version?: string
   sequencer: string
 }
 
@@ -59,7 +60,7 @@ export function objectCreated(created: CreatedObject, nowMs: number): Envelope {
       key: created.key,
       size: created.bytes,
       etag: created.etag,
-      'version-id': created.version,
+      ...(created.version === undefined ? {} : { 'version-id': created.version }),
       sequencer: created.sequencer,
     },
     'request-id': newId(),

@@ -2,9 +2,10 @@
 import type { z } from 'zod'
 import type { Config } from '../../shared/config.ts'
 import { MillraceError } from '../../shared/errors.ts'
-import { isNode, type Node } from '../events/event-operators.ts'
+import type { Pipeline } from '../../shared/pipeline.ts'
+import type { Node } from '../events/event-operators.ts'
 import { everyMs } from '../events/schedules.ts'
-import { busName, noValue, type Resource, resolve, type Template } from './intrinsics.ts'
+import { busName, noValue, resolve, type Template } from './intrinsics.ts'
 import {
   deadLetterArn,
   eventSchema,
@@ -13,17 +14,21 @@ import {
   queueSchema,
   ruleSchema,
 } from './schema.ts'
-import { readServerless, Unresolved } from './variables.ts'
+import { nodeOf, templateOf } from './template.ts'
+import { readServerless } from './variables.ts'
 import type { RuleWiring, ScheduleWiring, Wiring } from './wiring.ts'
 import { eventQueue, type FunctionWiring, type QueueWiring, type RetryStrategy } from './wiring.ts'
 
 /** Lambda's own default for asynchronous events. */
 const retriesDefault = 2
 
-/** Errors: CONFIG_INVALID naming the place in the file. */
-export function readWiring(file: string, config: Config): Wiring {
+/**
+ * @param pipelines whose own buckets are listened to: what the deployed template generates of them
+ * Errors: CONFIG_INVALID naming the place in the file.
+ */
+export function readWiring(file: string, config: Config, pipelines: readonly Pipeline[] = []): Wiring {
   const root = readServerless(file, config.stage)
-  const template = templateOf(root, config)
+  const template = templateOf(root, config, pipelines)
   const wiring: Wiring = {
     functions: [],
     queues: queuesOf(template),
@@ -37,21 +42,6 @@ export function readWiring(file: string, config: Config): Wiring {
   }
   const workerRetry = workerRetryOf(template)
   return checked(workerRetry === undefined ? wiring : { ...wiring, workerRetry })
-}
-
-function templateOf(root: Node, config: Config): Template {
-  const resources: Record<string, Resource> = {}
-  const conditions: Record<string, unknown> = {}
-  const parts = Array.isArray(root.resources) ? root.resources : [root.resources ?? {}]
-  for (const [index, part] of parts.entries()) {
-    const { Resources = {}, Conditions = {} } = nodeOf(part, `resources[${index}]`)
-    Object.assign(conditions, Conditions)
-    for (const [id, declared] of Object.entries(nodeOf(Resources, `resources[${index}].Resources`))) {
-      const { Type, Properties } = nodeOf(declared, id)
-      resources[id] = { Type: String(Type), Properties: isNode(Properties) ? Properties : {} }
-    }
-  }
-  return { resources, conditions, config }
 }
 
 function ofType(template: Template, type: string): [string, Node][] {
@@ -190,11 +180,4 @@ function checked(wiring: Wiring): Wiring {
     `serverless.yml sends to what is no queue of it: ${[...new Set(unknown)].join(', ')}`,
     { remedy: 'The local stack delivers to SQS queues and functions only.' },
   )
-}
-
-function nodeOf(value: unknown, where: string): Node {
-  if (isNode(value) && !(value instanceof Unresolved)) return value
-  const fault =
-    value instanceof Unresolved ? `${value.text} has no value on the local stage` : 'must be a map'
-  throw new MillraceError('CONFIG_INVALID', `serverless.yml, ${where}: ${fault}`)
 }

@@ -42,8 +42,8 @@ interface Bucket {
 export type CreatedInfo = ObjectInfo & { sequencer: string }
 
 export interface MemoryObjectsOptions {
-  /** Every write has a version of its own. Like on one machine, only the newest can be read. */
-  versioned?: boolean
+  /** Every write has a version of its own: in all buckets, or some. Like on one machine, only the newest can be read. */
+  versioned?: boolean | ((bucket: string) => boolean)
   /** Says when objects were written; without it, at 0. */
   clock?: Pick<Clock, 'now'>
   /** Called after each write, as an event would be sent. */
@@ -53,6 +53,8 @@ export interface MemoryObjectsOptions {
 export function createMemoryObjects(options: MemoryObjectsOptions = {}): Objects {
   const buckets = new Map<string, Bucket>()
   let writes = 0
+  const { versioned = false } = options
+  const isVersioned = typeof versioned === 'boolean' ? () => versioned : versioned
   const find = ({ bucket, key }: ObjectRef): Kept | undefined => buckets.get(bucket)?.kept.get(key)
 
   const keep = (ref: ObjectRef, content: Buffer, { metadata, once }: WriteOptions): CreatedInfo => {
@@ -61,7 +63,7 @@ export function createMemoryObjects(options: MemoryObjectsOptions = {}): Objects
     const info: ObjectInfo = {
       bytes: content.length,
       etag: hash('sha256', content, 'hex').slice(0, 32),
-      ...(options.versioned ? { version: sequencer } : {}),
+      ...(isVersioned(ref.bucket) ? { version: sequencer } : {}),
       metadata: lowerCased(metadata),
     }
     const bucket = buckets.get(ref.bucket) ?? { kept: new Map<string, Kept>() }

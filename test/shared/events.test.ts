@@ -27,6 +27,8 @@ describe('an Object Created event', () => {
   test('is told apart by its version, or by etag and sequencer where the bucket keeps none', () => {
     assert.equal(parseObjectCreated(created({ 'version-id': 'v' })).identity, 'v')
     assert.equal(parseObjectCreated(created()).identity, 'e+01')
+    const suspended = parseObjectCreated(created({ 'version-id': 'null' }))
+    assert.deepEqual([suspended.identity, suspended.source.version], ['e+01', undefined])
   })
 
   test('cannot be one without a size, or of another source', () => {

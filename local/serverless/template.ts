@@ -1,0 +1,34 @@
+/** The resources that serverless.yml declares and generates, with their intrinsics still in them. */
+import { sourceBucketResources } from '../../infra/source-buckets.ts'
+import type { Config } from '../../shared/config.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import type { Pipeline } from '../../shared/pipeline.ts'
+import { isNode, type Node } from '../events/event-operators.ts'
+import type { Resource, Template } from './intrinsics.ts'
+import { Unresolved } from './variables.ts'
+
+export function templateOf(root: Node, config: Config, pipelines: readonly Pipeline[]): Template {
+  const resources: Record<string, Resource> = {}
+  const conditions: Record<string, unknown> = {}
+  const parts = Array.isArray(root.resources) ? root.resources : [root.resources ?? {}]
+  const generated = { Resources: sourceBucketResources(pipelines) }
+  for (const [index, part] of [...parts, generated].entries()) {
+    // What is generated of the built pipelines is generated here of those that the stage has.
+    if (part instanceof Unresolved) continue
+    const { Resources = {}, Conditions = {} } = nodeOf(part, `resources[${index}]`)
+    Object.assign(conditions, Conditions)
+    for (const [id, declared] of Object.entries(nodeOf(Resources, `resources[${index}].Resources`))) {
+      const { Type, Properties } = nodeOf(declared, id)
+      resources[id] = { Type: String(Type), Properties: isNode(Properties) ? Properties : {} }
+    }
+  }
+  return { resources, conditions, config }
+}
+
+/** Errors: CONFIG_INVALID. */
+export function nodeOf(value: unknown, where: string): Node {
+  if (isNode(value) && !(value instanceof Unresolved)) return value
+  const fault =
+    value instanceof Unresolved ? `${value.text} has no value on the local stage` : 'must be a map'
+  throw new MillraceError('CONFIG_INVALID', `serverless.yml, ${where}: ${fault}`)
+}
