@@ -2,6 +2,7 @@
 import { isoTime } from './clock.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { RecordKey } from './table.ts'
+import { dayMs, instantOf, zoneOf } from './timezone.ts'
 
 export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
 export type Weekday = (typeof weekdays)[number]
@@ -57,7 +58,6 @@ export interface Deadline {
   before: { date: string; at: number }
 }
 
-const dayMs = 24 * 60 * 60 * 1000
 /** A week, and a day for the one at either end that a time zone may skip. */
 const daysBackMax = 16
 
@@ -84,51 +84,4 @@ function minutesOf(by: string): number {
 /** `day`: since 1970-01-01, a Thursday. */
 function weekdayOf(day: number): Weekday {
   return weekdays[(((day + 3) % 7) + 7) % 7] ?? 'mon'
-}
-
-/** How far the clocks of the zone are ahead of UTC at an instant, in ms. */
-type Zone = (instant: number) => number
-
-function zoneOf(timezone: string): Zone {
-  const format = new Intl.DateTimeFormat('en-US', {
-    timeZone: timezone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-    second: 'numeric',
-  })
-  return instant => {
-    const parts = new Map(format.formatToParts(instant).map(({ type, value }) => [type, Number(value)]))
-    const part = (type: Intl.DateTimeFormatPartTypes): number => parts.get(type) ?? 0
-    const wall = Date.UTC(
-      part('year'),
-      part('month') - 1,
-      part('day'),
-      part('hour'),
-      part('minute'),
-      part('second'),
-    )
-    return wall - Math.floor(instant / 1000) * 1000
-  }
-}
-
-/**
- * When clocks show `wall` (epoch ms as if it were UTC): the first time where they do so twice; where they leap over it,
- * as much later as they leap.
- */
-function instantOf(wall: number, zone: Zone): number {
-  const [before, after] = [zone(wall - dayMs), zone(wall + dayMs)]
-  const [early, late] = [wall - before, wall - after]
-  return zone(early) !== before && zone(late) === after ? late : early
-}
-
-export function isTimezone(name: string): boolean {
-  try {
-    return Number.isFinite(zoneOf(name)(0))
-  } catch {
-    return false
-  }
 }

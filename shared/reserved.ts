@@ -4,5 +4,7 @@
 export const manifestsPrefix = '_manifests/'
 /** Of the sources of runs that are groups of small objects; no object has such a key. */
 export const groupsPrefix = '_groups/'
+/** Of the sources of runs that are ticks of a schedule; no object has such a key. */
+export const ticksPrefix = '_ticks/'
 
-export const reservedPrefixes = [manifestsPrefix, groupsPrefix]
+export const reservedPrefixes = [manifestsPrefix, groupsPrefix, ticksPrefix]

@@ -86,6 +86,8 @@ export type Occasion = (typeof Occasion)[keyof typeof Occasion]
 /** `detail-type` of the events on our own bus; their source is `ownSource`. */
 export const EventType = {
   groupDue: 'Group Due',
+  /** A tick of a pipeline's schedule, or of a person. */
+  scheduleDue: 'Schedule Due',
   roundDue: 'Round Due',
   roundEnded: 'Round Ended',
   runStateChange: 'Run State Change',

@@ -1,14 +1,12 @@
 /** When files are to have come. Pure. */
 import * as z from 'zod'
-import { isTimezone, weekdays } from '../expectation.ts'
+import { weekdays } from '../expectation.ts'
+import { timezone } from './schedule.ts'
 
 export const expectSchema = z.strictObject({
   /** The time of day, on the clocks of `timezone`. */
   by: z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, { error: 'must be a time of day, from 00:00 to 23:59' }),
-  timezone: z
-    .string()
-    .refine(isTimezone, { error: 'must be a time zone by its IANA name, like Europe/Berlin' })
-    .default('UTC'),
+  timezone,
   /** Since the deadline before. */
   files: z.int().min(1).max(10_000).default(1),
   /** Only keys like it: `*` and `?` stop at a slash, `**` does not. Default: all. */

@@ -6,6 +6,7 @@ import { compressions, drifts, encodings, linePresets, raggedRules } from '../la
 import { placeFaults, placeSettings } from './bucket.ts'
 import { columns, columnType } from './columns.ts'
 import { rowFaults } from './rows.ts'
+import { scheduleSchema } from './schedule.ts'
 
 const MiB = 1024 ** 2
 const GiB = 1024 ** 3
@@ -49,6 +50,8 @@ const anySource = {
     .prefault({}),
   /** Adds the columns `_filename`, `_object_version` and `_byte_offset` to `input`. */
   metadata: z.boolean().default(false),
+  /** Each tick takes what no run has yet, as one run; nothing is taken in between. Default: each drop is a run. */
+  schedule: scheduleSchema.optional(),
   /** Small objects that are dropped within the window become one run. */
   group: z
     .strictObject({
@@ -169,6 +172,10 @@ export const sourceSchema = z
   .refine(source => source.format !== 'lines' || !(source.pattern && source.preset), {
     error: 'give a pattern or a preset, not both',
     path: ['pattern'],
+  })
+  .refine(source => source.schedule === undefined || source.group === undefined, {
+    error: 'cannot be with a group: a tick is a group of all that came',
+    path: ['schedule'],
   })
   .superRefine((source, context) => {
     for (const { key, fault } of [...placeFaults(source), ...rowFaults(source), ...fixedFaults(source)]) {

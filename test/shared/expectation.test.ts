@@ -3,8 +3,9 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { isoTime } from '../../shared/clock.ts'
 import { isError } from '../../shared/errors.ts'
-import { type Deadline, isTimezone, lastDeadline, type Weekday, weekdays } from '../../shared/expectation.ts'
+import { type Deadline, lastDeadline, type Weekday, weekdays } from '../../shared/expectation.ts'
 import { parsePipeline } from '../../shared/pipeline.ts'
+import { isTimezone } from '../../shared/timezone.ts'
 
 const hourMs = 60 * 60 * 1000
 
