@@ -1,6 +1,7 @@
 /** `millrace up`: the whole of Millrace on this machine, until Ctrl-C. */
 import { once } from 'node:events'
 import { MillraceError } from '../shared/errors.ts'
+import { ownBuckets } from '../shared/source-bucket.ts'
 import type { GlobalOptions } from './options.ts'
 import { localStage } from './options.ts'
 import { stackLog } from './stack-log.ts'
@@ -33,6 +34,10 @@ export async function up(options: GlobalOptions & { cores?: number }): Promise<n
         'drops in',
         `${stack.world.objects.pathOf({ bucket: drops, key: '' })}   (a file copied here by hand is taken at the next start)`,
       ],
+      ...ownBuckets(world.pipelines).map(bucket => [
+        'and in',
+        `${stack.world.objects.pathOf({ bucket, key: '' })}   (stands for your bucket ${bucket})`,
+      ]),
       ['output in', stack.world.objects.pathOf({ bucket: output, key: '' })],
       ['AWS Batch', stack.urls.batch],
       ['Slack sink', stack.urls.slack],

@@ -8,7 +8,7 @@ import type { Pipeline } from '../shared/pipeline.ts'
 import type { Clock, Log } from '../shared/ports.ts'
 import { type BatchServer, openBatch } from './batch/stack.ts'
 import { mortalFrom } from './deaths.ts'
-import { type Delivery, openDelivery } from './events/delivery.ts'
+import { type Delivery, openDelivery, stageWiring } from './events/delivery.ts'
 import { type Heartbeat, startHeartbeat } from './events/heartbeat.ts'
 import type { Depth, Message } from './events/queues.ts'
 import type { Handler } from './lambda/invoke.ts'
@@ -96,7 +96,7 @@ async function open(options: StackOptions, closers: Closers): Promise<Omit<Stack
   mkdirSync(config.dataDir, { recursive: true })
   const occupancy = occupy(config.dataDir)
   closers.push(() => occupancy.leave())
-  const delivery = openDelivery(config, clock, options.wiring)
+  const delivery = openDelivery(config, clock, options.wiring ?? stageWiring(config, pipelines))
   closers.push(() => delivery.close())
   const again = delivery.queues.recover()
   if (again > 0) log.info('messages that were in flight are delivered again', { messages: again })

@@ -10,6 +10,7 @@ import { MillraceError } from '../shared/errors.ts'
 import { silentLog } from '../shared/log.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
 import type { Bus, Chat, Clock, Jobs, Log } from '../shared/ports.ts'
+import { isSourceBucket } from '../shared/source-bucket.ts'
 import type { World } from '../shared/world.ts'
 import { deathFrom, dyingAt } from './deaths.ts'
 import type { Delivery } from './events/delivery.ts'
@@ -43,14 +44,14 @@ export interface LocalWorldOptions {
 export async function openLocalWorld(config: Config, options: LocalWorldOptions = {}): Promise<LocalWorld> {
   const { pipelines = [], log = silentLog, clock = systemClock } = options
   mkdirSync(config.dataDir, { recursive: true })
-  const sending = deliveryOf(config, clock, options.delivery)
+  const sending = deliveryOf(config, clock, pipelines, options.delivery)
   const records = openLocalRecords(path.join(config.dataDir, 'records.db'))
   const fault = environment().MILLRACE_LOCAL_FAULT
   const stored = openLocalObjects({
     dir: path.join(config.dataDir, 'objects'),
     dbFile: path.join(config.dataDir, 'objects.db'),
     clock,
-    announces: bucket => bucket === config.buckets.drops,
+    announces: bucket => isSourceBucket(pipelines, bucket, config.buckets.drops),
     announce: async created => {
       const { router } = await sending.open()
       router.putEvents([objectCreated(created, clock.now())])
@@ -91,13 +92,18 @@ interface Sending {
 }
 
 /** What was handed in is left open for its owner to close. */
-function deliveryOf(config: Config, clock: Clock, given: Delivery | undefined): Sending {
+function deliveryOf(
+  config: Config,
+  clock: Clock,
+  pipelines: readonly Pipeline[],
+  given: Delivery | undefined,
+): Sending {
   let own: Delivery | undefined
   return {
     open: async () => {
       if (given !== undefined) return given
-      const { openDelivery } = await import('./events/delivery.ts')
-      own ??= openDelivery(config, clock)
+      const { openDelivery, stageWiring } = await import('./events/delivery.ts')
+      own ??= openDelivery(config, clock, stageWiring(config, pipelines))
       return own
     },
     close: () => own?.close(),

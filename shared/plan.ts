@@ -16,6 +16,7 @@ import { planRows } from './plan/rows.ts'
 import { planText, type TextPlan } from './plan/text.ts'
 import type { ByteRange, ObjectRef } from './ports.ts'
 import { partitionsPerPage, type SourceObject } from './records.ts'
+import { sourceBucket } from './source-bucket.ts'
 
 /** All that planning reads of an object; a header must fit into it. */
 export const headBytesMax = 64 * 1024
@@ -41,16 +42,6 @@ export interface Look {
 export function runIdOf(pipeline: string, source: { bucket: string; key: string }, identity: string): string {
   const name = JSON.stringify([pipeline, source.bucket, source.key, identity])
   return `${pipeline}_${createHash('sha256').update(name).digest('hex').slice(0, 24)}`
-}
-
-/** Where the pipeline's objects are: in the stage's drops bucket, where it names none. */
-export function sourceBucket({ source }: Pick<Pipeline, 'source'>, dropsBucket: string): string {
-  return source.bucket ?? dropsBucket
-}
-
-/** Are there objects in that bucket that a pipeline takes? */
-export function isSourceBucket(pipelines: readonly Pipeline[], bucket: string, dropsBucket: string): boolean {
-  return bucket === dropsBucket || pipelines.some(({ source }) => source.bucket === bucket)
 }
 
 /** The pipeline that takes an object: of those of its bucket, the one with the longest prefix. */

@@ -5,7 +5,7 @@ import { count, emptyTally, type Finding, standingOf, type Tally } from '../../s
 import { epochMs } from '../../shared/clock.ts'
 import { manifestPipeline } from '../../shared/manifest.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
-import { pipelineFor, runIdOf, sourceBucket } from '../../shared/plan.ts'
+import { pipelineFor, runIdOf } from '../../shared/plan.ts'
 import type { ListedObject } from '../../shared/ports.ts'
 import {
   fromItem,
@@ -15,6 +15,7 @@ import {
   type SourceRecord,
 } from '../../shared/records.ts'
 import { manifestsPrefix } from '../../shared/reserved.ts'
+import { sourceBucket } from '../../shared/source-bucket.ts'
 import type { World } from '../../shared/world.ts'
 import { waitingInGroups } from './groups.ts'
 import { ListRuns } from './lists.ts'

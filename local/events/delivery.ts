@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import type { Config } from '../../shared/config.ts'
+import type { Pipeline } from '../../shared/pipeline.ts'
 import type { Bus, Clock } from '../../shared/ports.ts'
 import { readWiring } from '../serverless/file.ts'
 import type { Wiring } from '../serverless/wiring.ts'
@@ -23,12 +24,13 @@ export interface Delivery {
   close(): void
 }
 
-/** Errors: CONFIG_INVALID where serverless.yml asks for what the local stack cannot do. */
-export function openDelivery(
-  config: Config,
-  clock: Clock,
-  wiring: Wiring = readWiring(path.join(projectDir, 'serverless.yml'), config),
-): Delivery {
+/** Where events go on a stage with these pipelines. Errors: CONFIG_INVALID where serverless.yml asks for what cannot be done here. */
+export function stageWiring(config: Config, pipelines: readonly Pipeline[] = []): Wiring {
+  return readWiring(path.join(projectDir, 'serverless.yml'), config, pipelines)
+}
+
+/** Errors: those of `stageWiring`. */
+export function openDelivery(config: Config, clock: Clock, wiring: Wiring = stageWiring(config)): Delivery {
   mkdirSync(config.dataDir, { recursive: true })
   const db = openQueueDb(path.join(config.dataDir, 'queues.db'))
   const queues = new Queues(db, clock)
