@@ -20,15 +20,12 @@ const patternCharactersMax = 2048
  */
 export function sourceBucketResources(pipelines: Sources): Record<string, Node> {
   const statements = sourceBucketStatements(pipelines)
-  const rules = sourceRules(pipelines).map(({ id, ...rule }) => [id, ruleOf(rule)])
+  const rules = sourceRules(pipelines).map(rule => [
+    `SourceBucket${rule.mark.toUpperCase()}Rule${rule.number}`,
+    ruleOf(rule),
+  ])
   if (statements.length === 0) return {}
   return { ...Object.fromEntries(rules), SourceBucketsPolicy: policyOf(statements) }
-}
-
-/** Who may put S3's events into the drops queue, as `aws:SourceArn` has them: the stage's rules and these. */
-export function dropsQueueSenders(pipelines: Sources): Node[] {
-  const ids = ['DropsRule', 'GroupsRule', ...sourceRules(pipelines).map(({ id }) => id)]
-  return ids.map(id => ({ 'Fn::GetAtt': [id, 'Arn'] }))
 }
 
 /** What reading the sources of these pipelines takes, beyond the stage's drops bucket: for `partition`, and for jobs. */
@@ -63,18 +60,19 @@ function decrypting(keys: string[]): Statement {
 }
 
 interface SourceRule {
-  id: string
   bucket: string
+  /** Of the bucket, where letters and digits are all that is allowed. */
+  mark: string
+  /** Of the bucket's rules, from 1. */
+  number: number
   pattern: Node
 }
 
 /** One a bucket, or several where its prefixes are too many for one pattern. */
 function sourceRules(pipelines: Sources): SourceRule[] {
   return [...prefixesByBucket(pipelines)].flatMap(([bucket, prefixes]) => {
-    const mark = createHash('sha256').update(bucket).digest('hex').slice(0, 8).toUpperCase()
-    return patternsOf(bucket, prefixes).map((pattern, at) => {
-      return { id: `SourceBucket${mark}Rule${at + 1}`, bucket, pattern }
-    })
+    const mark = createHash('sha256').update(bucket).digest('hex').slice(0, 8)
+    return patternsOf(bucket, prefixes).map((pattern, at) => ({ bucket, mark, number: at + 1, pattern }))
   })
 }
 
@@ -101,10 +99,12 @@ function patternOf(bucket: string, prefixes: readonly string[]): Node {
   }
 }
 
-function ruleOf({ bucket, pattern }: Omit<SourceRule, 'id'>): Node {
+/** The drops queue takes events from rules of this name (infra/events.yml). */
+function ruleOf({ bucket, mark, number, pattern }: SourceRule): Node {
   return {
     Type: 'AWS::Events::Rule',
     Properties: {
+      Name: { 'Fn::Join': ['-', [{ Ref: 'AWS::StackName' }, 'source', mark, String(number)]] },
       Description: `An object was created in ${bucket}, where a pipeline takes it`,
       EventPattern: pattern,
       Targets: [

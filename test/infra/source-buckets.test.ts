@@ -1,19 +1,20 @@
 /** Buckets of the user's own: exactly their pipelines' objects come in, and exactly those may be read. */
 import assert from 'node:assert/strict'
+import path from 'node:path'
 import { describe, test } from 'node:test'
-import {
-  dropsQueueSenders,
-  sourceBucketResources,
-  sourceBucketStatements,
-} from '../../infra/source-buckets.ts'
+import { sourceBucketResources, sourceBucketStatements } from '../../infra/source-buckets.ts'
 import { objectCreated } from '../../local/events/envelope.ts'
 import { compilePattern } from '../../local/events/event-pattern.ts'
+import { templateOf } from '../../local/serverless/template.ts'
+import { readServerless } from '../../local/serverless/variables.ts'
+import { localConfig } from '../../shared/config.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
 import { pipelineOf } from '../shared/given.ts'
-import { type Node, type Resource, walk } from './packaged.ts'
-import { resolved } from './policy/resolve.ts'
-import { allows, grantsIn } from './policy/statements.ts'
+import { at, type Node, type Resource, type Template, walk } from './packaged.ts'
+import { arnOf, resolved } from './policy/resolve.ts'
+import { allows, grantsIn, matches } from './policy/statements.ts'
 
+const serverlessFile = path.resolve(import.meta.dirname, '../../serverless.yml')
 const kmsKeyArn = 'arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab'
 const from = (source: { bucket?: string; prefix: string; kmsKeyArn?: string }): Pipeline =>
   pipelineOf({ source: { ...source, format: 'lines' } })
@@ -72,13 +73,25 @@ describe('events of other buckets', () => {
   test('have the stage wait for no bucket where no pipeline names one', () => {
     assert.deepEqual(sourceBucketResources([plain]), {})
     assert.deepEqual(sourceBucketStatements([plain]), [])
-    const own = dropsQueueSenders([plain]).map(sender => (sender['Fn::GetAtt'] as string[])[0])
-    assert.deepEqual(own, ['DropsRule', 'GroupsRule'])
   })
 
   test('may be put into the queue by each of their rules', () => {
-    const senders = dropsQueueSenders(all).map(sender => (sender['Fn::GetAtt'] as string[])[0])
-    assert.deepEqual(senders, ['DropsRule', 'GroupsRule', ...rulesOf(all).map(([id]) => id)])
+    const { resources } = templateOf(readServerless(serverlessFile, 'dev'), localConfig('', ''), [])
+    const condition = 'PolicyDocument.Statement.0.Condition.ArnLike.aws:SourceArn'
+    const stack = { Resources: resources, Conditions: {}, Outputs: {} } as unknown as Template
+    const senders = (at(resources.DropsQueuePolicy?.Properties, condition) as Node[])
+      .filter(sender => 'Fn::Sub' in sender)
+      .map(sender => String(resolved(sender, stack)))
+    const names = rulesOf(all).map(([, { Properties }]) => resolved(Properties.Name, stack))
+    assert.equal(new Set(names).size, 2)
+    for (const name of names) {
+      const arn = arnOf('events', `rule/${name}`)
+      assert.ok(
+        senders.some(sender => matches(sender, arn)),
+        `${arn} may not send`,
+      )
+    }
+    assert.ok(!senders.some(sender => matches(sender, arnOf('events', 'rule/anybody-elses'))))
   })
 })
 
