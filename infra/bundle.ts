@@ -4,6 +4,7 @@ import path from 'node:path'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
 import { MillraceError } from '../shared/errors.ts'
 import { pipelineSet } from '../shared/pipelines.ts'
+import { importAtOnce, lambdaCredentials, plainSchemas } from './lean.ts'
 
 const root = path.resolve(import.meta.dirname, '..')
 const localDir = path.join(root, 'local') + path.sep
@@ -77,7 +78,13 @@ function settings(pipelineFiles: string[]) {
     mainFields: ['module', 'main'],
     logLevel: 'silent',
     absWorkingDir: root,
-    plugins: [compileInPipelines(pipelineFiles), refuseLocalCode],
+    plugins: [
+      compileInPipelines(pipelineFiles),
+      refuseLocalCode,
+      importAtOnce,
+      plainSchemas,
+      lambdaCredentials,
+    ],
   } as const satisfies BuildOptions
 }
 

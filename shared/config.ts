@@ -38,6 +38,11 @@ export function environment(): Environment {
   return process.env
 }
 
+/** Not the local stack, though it runs the same functions. */
+export function isLambda(env: Environment): boolean {
+  return env.AWS_LAMBDA_FUNCTION_NAME !== undefined
+}
+
 /** Of an EC2 instance's metadata, by the names that AWS's own SDKs use; absent: it is not to be asked. */
 export function metadataUrlOf(env: Environment): string | undefined {
   if (env.AWS_EC2_METADATA_DISABLED === 'true') return undefined

@@ -4,7 +4,7 @@ import { Logger } from '@aws-lambda-powertools/logger'
 import middy, { type MiddlewareObj } from '@middy/core'
 import type { Context, SQSEvent, SQSRecord } from 'aws-lambda'
 import { systemClock } from '../../shared/clock.ts'
-import { environment } from '../../shared/config.ts'
+import { environment, isLambda } from '../../shared/config.ts'
 import { withFields } from '../../shared/log.ts'
 import type { Log } from '../../shared/ports.ts'
 import type { FunctionName } from '../../shared/vocabulary.ts'
@@ -69,6 +69,8 @@ function entrance<Opens extends Reach>(
   reach: Opens,
 ): (context: AnyContext) => Promise<Take> {
   const wired = wiring(reach)
+  // Before the first event, while Lambda gives a whole CPU; what is wrong is said with that event.
+  if (isLambda(environment())) void wired().catch(() => {})
   return async context => {
     const local = context[worldKey]
     if (local) {
