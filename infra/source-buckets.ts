@@ -103,6 +103,8 @@ function patternOf(bucket: string, prefixes: readonly string[]): Node {
 function ruleOf({ bucket, mark, number, pattern }: SourceRule): Node {
   return {
     Type: 'AWS::Events::Rule',
+    // Else what it brings first would be refused.
+    DependsOn: 'SourceBucketsPolicy',
     Properties: {
       Name: { 'Fn::Join': ['-', [{ Ref: 'AWS::StackName' }, 'source', mark, String(number)]] },
       Description: `An object was created in ${bucket}, where a pipeline takes it`,
@@ -147,7 +149,7 @@ function outermost(prefixes: readonly string[]): string[] {
 }
 
 /** `*`, `?` and `$` mean themselves in a prefix; in IAM's resources they do not. */
-function literal(prefix: string): string {
+export function literal(prefix: string): string {
   return prefix.replace(/[*?$]/g, character => `\${${character}}`)
 }
 

@@ -14,13 +14,14 @@ import {
   prefixPlace,
 } from '../../shared/manifest.ts'
 import type { RunObject } from '../../shared/plan/objects.ts'
-import type { ObjectRef } from '../../shared/ports.ts'
+import type { ListedObject, ObjectRef } from '../../shared/ports.ts'
 import type { SourceObject } from '../../shared/records.ts'
 import { manifestsPrefix } from '../../shared/reserved.ts'
 import type { World } from '../../shared/world.ts'
 import { listPrefix, listTooLong } from './listing.ts'
 import { documentText, firstBytes, linesOf, textStream } from './manifest-text.ts'
 import { type ListPart, ListWriter } from './object-list.ts'
+import { readingOf } from './strange-buckets.ts'
 
 /** What one planning may list, in keys and in time: a function ends after four minutes. */
 const keysMax = 5_000_000
@@ -85,12 +86,12 @@ async function ofPrefix(
   const { prefix, bucket = usual } = prefixPlace(text)
   refuseState(world, bucket)
   const own = bucket === manifest.bucket ? {} : { bucket }
-  return listPrefix({
+  const listing = {
     objects: world.objects,
     bucket,
     prefix,
     open: () => writer.part(),
-    take: (part, objects) => {
+    take: (part: ListPart, objects: readonly ListedObject[]) => {
       const isManifest = (key: string): boolean =>
         bucket === world.config.buckets.drops && key.startsWith(manifestsPrefix)
       const kept = objects.filter(({ key }) => wanted(key) && !isManifest(key))
@@ -99,8 +100,9 @@ async function ofPrefix(
         kept.map(({ key, bytes, etag }) => ({ ...own, key, bytes, etag })),
       )
     },
-    check: keys => checkBounds(world, keys, deadline),
-  })
+    check: (keys: number) => checkBounds(world, keys, deadline),
+  }
+  return readingOf(world, bucket, () => listPrefix(listing))
 }
 
 /** Functions and workers may read it, those who drop manifests may not: it holds what other runs have read. */
@@ -157,7 +159,8 @@ async function objectOf(reading: Reading, entry: ManifestEntry): Promise<RunObje
   if (bytes !== undefined && etag !== undefined) return { ...own, ...entry, key, bytes, etag }
   if (++reading.heads > headsMax)
     throw listTooLong(`over ${headsMax} objects are named without size and ETag`)
-  const info = await reading.world.objects.head({ bucket, key }, version)
+  const { objects } = reading.world
+  const info = await readingOf(reading.world, bucket, () => objects.head({ bucket, key }, version))
   if (info === undefined) {
     throw new MillraceError(
       'OBJECT_MISSING',

@@ -7,6 +7,7 @@ import { fromItem, recordKeys, type SourceObject, type SourceRecord } from '../.
 import { RunState } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 import { loadRun } from './rounds.ts'
+import { readingOf } from './strange-buckets.ts'
 
 /** User metadata of a drop that overrides the pipeline's partition size for this one object. */
 export const partitionBytesMetadata = 'millrace-partition-bytes'
@@ -14,12 +15,16 @@ export const partitionBytesMetadata = 'millrace-partition-bytes'
 /** Requests that planning one object may make beyond its HEAD and the GET of its head. */
 const looksMax = 64
 
-/** One HEAD and one ranged GET. Errors: SOURCE_CHANGED where the object is no longer the one of the event. */
+/**
+ * One HEAD and one ranged GET. Errors: SOURCE_CHANGED where the object is no longer the one of the event, and those
+ * of `readingOf`.
+ */
 export async function lookAt(
   world: World<'objects'>,
   source: SourceObject,
 ): Promise<{ look: Look; partitionBytes?: number }> {
-  const info = await world.objects.head({ bucket: source.bucket, key: source.key }, source.version)
+  const { bucket, key, version } = source
+  const info = await readingOf(world, bucket, () => world.objects.head({ bucket, key }, version))
   if (info === undefined || info.etag !== source.etag) {
     throw new MillraceError(
       'SOURCE_CHANGED',
@@ -33,9 +38,11 @@ export async function lookAt(
   const read: Look['read'] = range => {
     if (++looks > looksMax)
       throw new MillraceError('INVARIANT_BROKEN', `Planning took over ${looksMax} reads`)
-    return readRange(world, source, range)
+    return readingOf(world, bucket, () => readRange(world, source, range))
   }
-  const head = await readRange(world, source, { start: 0, end: Math.min(headBytesMax, source.bytes) })
+  const head = await readingOf(world, bucket, () =>
+    readRange(world, source, { start: 0, end: Math.min(headBytesMax, source.bytes) }),
+  )
   const override = Number(info.metadata[partitionBytesMetadata])
   return {
     look: { source, head, read },

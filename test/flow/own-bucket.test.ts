@@ -2,10 +2,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { auditObjects } from '../../cli/audit/objects.ts'
+import { partition } from '../../functions/partition.ts'
+import { objectCreated } from '../../local/events/envelope.ts'
+import { MillraceError } from '../../shared/errors.ts'
 import type { PipelineInput } from '../../shared/pipeline.ts'
 import { runIdOf } from '../../shared/plan.ts'
 import { groupsPrefix, manifestsPrefix } from '../../shared/reserved.ts'
 import { RunState } from '../../shared/vocabulary.ts'
+import type { World } from '../../shared/world.ts'
 import { type HouseOptions, MemoryHouse } from '../../sim/memory-house.ts'
 import { person } from '../../sim/port-calls.ts'
 import { assertWell, runOf, runsOf } from './endings.ts'
@@ -120,6 +124,56 @@ describe('an audit of a pipeline with a bucket of its own', () => {
     })
     assert.deepEqual(found.toSorted(), ['drops/_manifests/lake/list.json', 'my-lake/text/a.txt'])
     assert.equal(tally.loaded.objects, 2)
+  })
+})
+
+describe('a bucket that S3 lets nobody read', () => {
+  /** As S3 says it of a policy, a key or a Region that is not ours. */
+  const refusing = (house: MemoryHouse, closed: string): World => {
+    const world = house.worldOf(person)
+    const refuse = async (from: string): Promise<void> => {
+      if (from === closed) throw new MillraceError('REQUEST_REFUSED', 'S3: AccessDenied: no')
+    }
+    const { head, list } = world.objects
+    const objects: World['objects'] = {
+      ...world.objects,
+      head: async (ref, version) => (await refuse(ref.bucket)) ?? head(ref, version),
+      list: async (from, prefix, after) => (await refuse(from)) ?? list(from, prefix, after),
+    }
+    return { ...world, objects }
+  }
+  const createdIn = (from: string, key: string): unknown =>
+    objectCreated({ bucket: from, key, bytes: 20, etag: 'e', version: '1', sequencer: '1' }, 0)
+
+  test('has its objects REFUSED with what to set, at once', async () => {
+    const house = houseOf()
+    await partition(refusing(house, bucket), createdIn(bucket, 'text/a.txt'))
+    const [run] = await runsOf(house, 'lake')
+    assert.deepEqual([run?.state, run?.failure?.code], [RunState.REFUSED, 'SOURCE_NOT_READABLE'])
+    assert.match(run?.failure?.remedy ?? '', /source\.bucket.*source\.kmsKeyArn/)
+  })
+
+  for (const [what, manifest] of [
+    ['prefix', { prefix: 's3://elsewhere/old/' }],
+    ['key', { objects: [{ bucket: 'elsewhere', key: 'old/1.txt' }] }],
+  ] as const) {
+    test(`has a list that names a ${what} of it REFUSED alike`, async () => {
+      const house = houseOf()
+      const ref = { bucket: 'drops', key: `${manifestsPrefix}text/list.json` }
+      const body = Buffer.from(JSON.stringify(manifest))
+      const { version = '', etag, bytes } = await house.ports.objects.write(ref, body)
+      const event = objectCreated({ ...ref, bytes, etag, version, sequencer: version }, 0)
+      await partition(refusing(house, 'elsewhere'), event)
+      const [run] = await runsOf(house, 'text')
+      assert.deepEqual([run?.state, run?.failure?.code], [RunState.REFUSED, 'SOURCE_NOT_READABLE'])
+    })
+  }
+
+  test("cannot be the stage's own: then the event waits until the stage is repaired", async () => {
+    const house = houseOf()
+    const act = partition(refusing(house, 'drops'), createdIn('drops', 'text/a.txt'))
+    await assert.rejects(act, { code: 'REQUEST_REFUSED' })
+    assert.deepEqual(await runsOf(house, 'text'), [])
   })
 })
 
