@@ -121,4 +121,19 @@ describe("the worker's image", () => {
     const command: string[] = JSON.parse(restsOf(finalStage(), 'CMD').at(-1) ?? '[]')
     assert.deepEqual(command, ['/opt/millrace/bin/node', '/opt/millrace/worker/main.ts'])
   })
+
+  it("gives an image of one's own what the docs say it copies", async () => {
+    const docs = await readFile(path.join(root, 'docs/pipelines.md'), 'utf8')
+    const said = [...docs.matchAll(/^COPY --from=<[^>]*> (?:--chown=(\S+) )?(\S+) (\S+)$/gm)]
+    assert.deepEqual(
+      said.map(([, chown, from, to]) => [from, to, chown]),
+      [
+        ['/opt/millrace', '/opt/millrace', undefined],
+        ['/scratch', '/scratch', restsOf(finalStage(), 'USER').at(-1)],
+      ],
+    )
+    assert.deepEqual(restsOf(finalStage(), 'VOLUME'), ['/scratch'])
+    const command: string[] = JSON.parse(restsOf(finalStage(), 'CMD').at(-1) ?? '[]')
+    assert.ok(docs.includes(`\`${command.join(' ')}\``))
+  })
 })
