@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { MillraceError } from '../shared/errors.ts'
 import { addAudit } from './commands/audit.ts'
+import { addDeploy } from './commands/deploy.ts'
 import { addDlq } from './commands/dlq.ts'
 import type { Done } from './commands/done.ts'
 import { addDrop } from './commands/drop.ts'
@@ -59,6 +60,7 @@ export function build(done: Done): Command {
   addAudit(program, done)
   addReject(program, done)
   addDlq(program, done)
+  addDeploy(program, done)
   addSimulate(program, done)
   return program
 }
@@ -76,5 +78,6 @@ Examples:
   $ npx millrace cancel <run>                         end it; what is done stays for a retry
   $ npx millrace retry <run>                          work again what has not succeeded, and only that
   $ npx millrace reject replay <run>                  load what it rejected, after a fix
+  $ npx millrace deploy --stage prod --dry-run        what it would make in AWS, and what that costs
   $ npx millrace dlq list                             messages that were given up on
 `

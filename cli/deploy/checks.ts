@@ -1,0 +1,160 @@
+/** What must be right before anything is made: every fault at once, each with what to do about it. */
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { loadPipelines } from '../../local/pipelines.ts'
+import { readYaml } from '../../local/serverless/variables.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import type { Pipeline } from '../../shared/pipeline.ts'
+import { localStage } from '../options.ts'
+import { dockerFault } from './docker.ts'
+import type { DeployOptions } from './options.ts'
+import type { Clients, Parts } from './parts.ts'
+import { type Registry, registryOf } from './registry.ts'
+import { imageStackName, stackName, stackNow, stuckStack } from './stacks.ts'
+import { at } from './template.ts'
+
+export interface Fault {
+  fault: string
+  remedy: string
+}
+
+export interface Ready {
+  pipelines: Pipeline[]
+  region: string
+  registry: Registry
+  clients: Clients
+}
+
+export const packager = 'node_modules/serverless/bin/serverless.js'
+
+/** What can be known on this machine alone. */
+export async function checkHere(options: DeployOptions, { root }: Parts): Promise<Fault[]> {
+  const packages = existsSync(path.join(root, packager))
+    ? []
+    : [{ fault: 'the packages are not installed', remedy: 'Run `npm ci`.' }]
+  return [
+    ...stageFaults(options),
+    ...packages,
+    ...paramFaults(options, root),
+    ...(await pipelineFaults(options)),
+  ]
+}
+
+/** Errors: CONFIG_INVALID with all faults. Nothing has been made or changed by then. */
+export async function checked(options: DeployOptions, parts: Parts): Promise<Ready> {
+  const docker = options.builder === 'docker' ? await dockerFault(parts) : undefined
+  const account = await lookAtAccount(options, parts)
+  refuse([
+    ...(await checkHere(options, parts)),
+    ...imageFaults(options),
+    ...(docker === undefined ? [] : [docker]),
+    ...('faults' in account ? account.faults : []),
+  ])
+  if ('faults' in account) throw new MillraceError('INVARIANT_BROKEN', 'An account without faults is ready')
+  return { pipelines: await loadPipelines(options.pipelinesDir), ...account }
+}
+
+export function refuse(faults: readonly Fault[]): void {
+  if (faults.length === 0) return
+  const lines = faults.flatMap(({ fault, remedy }) => [`  - ${fault}`, `    ${remedy}`])
+  const count = faults.length === 1 ? 'One thing is' : `${faults.length} things are`
+  throw new MillraceError('CONFIG_INVALID', `${count} in the way; nothing was done.\n${lines.join('\n')}`)
+}
+
+function stageFaults({ stage }: DeployOptions): Fault[] {
+  if (stage !== localStage) return []
+  return [
+    {
+      fault: 'no stage was named; `local` is this machine',
+      remedy: 'Give it a name: `--stage dev`, `--stage prod`.',
+    },
+  ]
+}
+
+/** The packager takes a name that it does not know without a word. */
+function paramFaults({ params }: DeployOptions, root: string): Fault[] {
+  const known = Object.keys(at(readYaml(path.join(root, 'serverless.yml')), 'params.default') ?? {})
+  return params
+    .map(param => (param.includes('=') ? param.slice(0, param.indexOf('=')) : undefined))
+    .flatMap((name, index) => {
+      if (name !== undefined && known.includes(name)) return []
+      return [
+        {
+          fault: `--param ${params[index]} ${name === undefined ? 'is not name=value' : 'names no parameter'}`,
+          remedy: `There are ${known.join(', ')}.`,
+        },
+      ]
+    })
+}
+
+function imageFaults({ builder, params }: DeployOptions): Fault[] {
+  const given = params.some(param => /^image=./.test(param))
+  if (given && builder !== 'none') {
+    return [
+      { fault: '--param image names an image, and one would be built too', remedy: 'Add `--builder none`.' },
+    ]
+  }
+  if (given || builder !== 'none') return []
+  return [
+    {
+      fault: 'there is no image: none is built with `--builder none`',
+      remedy: 'Give one by its digest: `--param image=<repository>@sha256:...`.',
+    },
+  ]
+}
+
+async function pipelineFaults({ pipelinesDir }: DeployOptions): Promise<Fault[]> {
+  try {
+    await loadPipelines(pipelinesDir)
+    return []
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    return [
+      { fault: error.message.replaceAll('\n', '\n    '), remedy: error.remedy ?? 'Correct the pipelines.' },
+    ]
+  }
+}
+
+type Account = Omit<Ready, 'pipelines'>
+
+async function lookAtAccount(options: DeployOptions, parts: Parts): Promise<Account | { faults: Fault[] }> {
+  const region = await regionOf(options, parts)
+  if (region === undefined) {
+    return {
+      faults: [{ fault: 'no Region is set', remedy: 'Add `--region eu-central-1`, or set AWS_REGION.' }],
+    }
+  }
+  const clients = parts.clients(region)
+  try {
+    const registry = await registryOf(clients.ecr)
+    const faults = await stackFaults(options.stage, clients)
+    return faults.length > 0 ? { faults } : { region, registry, clients }
+  } catch (error) {
+    return { faults: [accountFault(error as Error)] }
+  }
+}
+
+/** The packager reads no profile for it, so it is told; and the two cannot differ. */
+async function regionOf({ region }: DeployOptions, parts: Parts): Promise<string | undefined> {
+  if (region !== undefined) return region
+  return parts
+    .clients(undefined)
+    .ecr.config.region()
+    .catch(() => undefined)
+}
+
+async function stackFaults(stage: string, { cloudformation }: Clients): Promise<Fault[]> {
+  const names = [imageStackName(stage), stackName(stage)]
+  const stacks = await Promise.all(names.map(name => stackNow(cloudformation, name)))
+  return names.flatMap((name, index) => stuckStack(name, stacks[index]?.status ?? '') ?? [])
+}
+
+function accountFault({ name, message }: Error): Fault {
+  const denied = /AccessDenied|NotAuthorized/.test(name)
+  return {
+    fault: `AWS says ${name}: ${message}`,
+    remedy: denied
+      ? 'Whoever deploys needs the permissions in docs/deploy.md.'
+      : 'Check the credentials: `aws sso login`, AWS_PROFILE, or AWS_ACCESS_KEY_ID; and --region.',
+  }
+}
