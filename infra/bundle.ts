@@ -1,7 +1,7 @@
 /** Makes one file of each function, with the user's pipelines and the SDK compiled in. */
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { type BuildOptions, build, type Plugin } from 'esbuild'
+import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
 import { MillraceError } from '../shared/errors.ts'
 import { pipelineSet } from '../shared/pipelines.ts'
 import { importAtOnce, lambdaCredentials, plainSchemas } from './lean.ts'
@@ -27,6 +27,8 @@ export interface BundleOptions {
 export interface Bundle {
   name: string
   bytes: number
+  /** Names of the npm packages of which something is in it, sorted. */
+  packages: string[]
 }
 
 /**
@@ -51,7 +53,18 @@ export async function bundleFunctions(options: BundleOptions): Promise<Bundle[]>
   })
   return Object.entries(metafile.outputs)
     .filter(([file]) => file.endsWith('.mjs'))
-    .map(([file, { bytes }]) => ({ name: path.basename(file, '.mjs'), bytes }))
+    .map(([file, { bytes, inputs }]) => ({
+      name: path.basename(file, '.mjs'),
+      bytes,
+      packages: packagesOf(inputs),
+    }))
+}
+
+function packagesOf(inputs: Metafile['outputs'][string]['inputs']): string[] {
+  const names = Object.entries(inputs)
+    .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+    .flatMap(([file]) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? [])
+  return [...new Set(names)].toSorted()
 }
 
 /** Names of all pipelines in the folder, each checked as it is at a function's cold start. */
