@@ -1,7 +1,8 @@
-/** A file arrived, or a list of them, or a group of small ones is due: register its run once, plan its partitions. */
+/** A file arrived, or a list of them, or a group or a tick is due: register its run once, plan its partitions. */
 import {
   type Drop,
   isOwnEvent,
+  isScheduleDue,
   isSourceMissed,
   parseObjectCreated,
   parseSourceMissed,
@@ -21,6 +22,7 @@ import { planObjects } from './steps/plan-objects.ts'
 import { enterRepeat, frozen, frozenList, register, reopen } from './steps/register.ts'
 import { loadRun } from './steps/rounds.ts'
 import { earlierLoad, lookAt } from './steps/sources.ts'
+import { takeTick } from './steps/tick.ts'
 
 type Needs = World<'objects' | 'records' | 'bus'>
 
@@ -31,6 +33,7 @@ export const handler = queueDoor('partition', partition, {
 })
 
 export async function partition(world: Needs, event: unknown): Promise<void> {
+  if (isScheduleDue(event)) return takeTick(world, event)
   const missed = isSourceMissed(event)
   if (isOwnEvent(event) && !missed) return closeGroup(world, event, takeDrop)
   const drop = missed ? parseSourceMissed(event) : parseObjectCreated(event)
@@ -40,6 +43,7 @@ export async function partition(world: Needs, event: unknown): Promise<void> {
   if (listed) return takeManifest(world, listed, drop)
   const pipeline = pipelineFor(world.pipelines, drop.source, drops)
   if (!pipeline) return world.log.info('no pipeline takes this key', { bucket, key })
+  if (pipeline.source.schedule && !missed) return world.log.info('waits for its tick', { bucket, key })
   await takeDrop(world, pipeline, drop, isGrouped(pipeline, drop))
 }
 

@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { MillraceError } from './errors.ts'
 import { type JobTie, parseJobName } from './jobname.ts'
 import type { SourceObject } from './records.ts'
+import type { Tick } from './ticks.ts'
 import { EventType, JobStatus, ownSource } from './vocabulary.ts'
 
 /** What EventBridge wraps around every event. */
@@ -70,6 +71,21 @@ export function parseSourceMissed(event: unknown): Drop {
   const { detail } = parse(sourceMissed, event, 'a Source Missed event')
   const { bucket, key, bytes, etag, version } = detail
   return { source: { bucket, key, bytes, etag, version }, identity: version }
+}
+
+const scheduleDue = z.object({
+  source: z.literal(ownSource),
+  'detail-type': z.literal(EventType.scheduleDue),
+  detail: z.object({ pipeline: z.string(), scheduledAt: z.iso.datetime() }),
+})
+
+export function isScheduleDue(event: unknown): boolean {
+  return isOwnEvent(event) && (event as Partial<Envelope>)['detail-type'] === EventType.scheduleDue
+}
+
+/** A tick of which pipeline, and when it was due, as ISO 8601. Errors: MALFORMED. */
+export function parseScheduleDue(event: unknown): Tick {
+  return parse(scheduleDue, event, 'a Schedule Due event').detail
 }
 
 const jobStateChange = z.object({

@@ -2,7 +2,7 @@
 import type { Drop } from './events.ts'
 import type { Pipeline } from './pipeline.ts'
 import { padded, type SourceObject } from './records.ts'
-import { groupsPrefix } from './reserved.ts'
+import { groupsPrefix, ticksPrefix } from './reserved.ts'
 import type { RecordKey } from './table.ts'
 import type { GroupState } from './vocabulary.ts'
 
@@ -25,7 +25,7 @@ export interface GroupMember extends SourceObject {
   expiresAt: number
 }
 
-/** `runs/<runId>/members.json`: who was there when the group was closed, once and for all. */
+/** `runs/<runId>/members.json`: who was there when the group was closed, or at the tick, once and for all. */
 export interface GroupMembers {
   members: (Drop & { gone?: true })[]
 }
@@ -60,12 +60,12 @@ export function isGrouped(pipeline: Pipeline, { source: { bytes } }: Drop): bool
   return bytes <= Math.min(source.group.bytes, split.partitionBytes ?? largeBytesDefault)
 }
 
-/** Is the source of a run a group of objects, by the key that stands for it? */
+/** Is the source of a run a group of objects, or those of a tick, by the key that stands for it? */
 export function isGroupSource(
   { bucket, key }: { bucket: string; key: string },
   dropsBucket: string,
 ): boolean {
-  return bucket === dropsBucket && key.startsWith(groupsPrefix)
+  return bucket === dropsBucket && (key.startsWith(groupsPrefix) || key.startsWith(ticksPrefix))
 }
 
 /** What stands for a group where a run has its source: no object has this key. */

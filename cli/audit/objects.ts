@@ -1,4 +1,5 @@
 /** Every object below a pipeline's prefix, held against the ledger, in bounded memory. */
+import { ListRuns } from '../../functions/steps/list-runs.ts'
 import { loadRun } from '../../functions/steps/rounds.ts'
 import { inTurns } from '../../functions/steps/turns.ts'
 import { count, emptyTally, type Finding, standingOf, type Tally } from '../../shared/audit.ts'
@@ -16,9 +17,9 @@ import {
 } from '../../shared/records.ts'
 import { manifestsPrefix } from '../../shared/reserved.ts'
 import { sourceBucket } from '../../shared/source-bucket.ts'
+import { waitsForTick } from '../../shared/ticks.ts'
 import type { World } from '../../shared/world.ts'
 import { waitingInGroups } from './groups.ts'
-import { ListRuns } from './lists.ts'
 
 /** Younger than this, an object's event is under way rather than lost. */
 export const arrivingMsMax = 5 * 60 * 1000
@@ -90,12 +91,21 @@ type Runs = Map<string, Promise<RunRecord | undefined>>
 async function lookUp(world: World, pipeline: Pipeline, objects: readonly Placed[]): Promise<Finding[]> {
   const runs: Runs = new Map()
   const found = (await inTurns(objects, object => findingOf(world, object, runs))).flatMap(one => one ?? [])
-  if (!pipeline.source.group || found.every(({ standing }) => standing !== 'missing')) return found
-  const waiting = await waitingInGroups(world, pipeline.name)
-  return found.map(finding => {
-    const waits = finding.standing === 'missing' && waiting.has(finding.source)
-    return waits ? { ...finding, standing: 'underWay' } : finding
-  })
+  if (found.every(({ standing }) => standing !== 'missing')) return found
+  const waits = await waitingOf(world, pipeline)
+  return found.map(finding =>
+    finding.standing === 'missing' && waits(finding) ? { ...finding, standing: 'underWay' } : finding,
+  )
+}
+
+/** Of what nobody has: does it wait for its group, or for the next tick? */
+async function waitingOf(world: World, pipeline: Pipeline): Promise<(finding: Finding) => boolean> {
+  if (pipeline.source.group) {
+    const waiting = await waitingInGroups(world, pipeline.name)
+    return ({ source }) => waiting.has(source)
+  }
+  const now = world.clock.now() - arrivingMsMax
+  return ({ modifiedAt }) => waitsForTick(pipeline, modifiedAt, now)
 }
 
 /** @returns `undefined` where the object has been deleted since it was listed */

@@ -1,6 +1,5 @@
 /** A group is due, or full: whoever is in it becomes one run. */
-import { createHash } from 'node:crypto'
-import { isoTime } from '../../shared/clock.ts'
+import { isError } from '../../shared/errors.ts'
 import { type Drop, parseOwnEvent } from '../../shared/events.ts'
 import {
   type GroupMember,
@@ -10,18 +9,16 @@ import {
   groupSource,
 } from '../../shared/groups.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
-import type { RunObject } from '../../shared/plan/objects.ts'
-import { fromItem, recordKeys, type SourceRecord, toItem } from '../../shared/records.ts'
+import { fromItem } from '../../shared/records.ts'
 import { byUtf8 } from '../../shared/table-rules.ts'
 import { GroupState } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 import { freeze } from './documents.ts'
 import { groupRunId, isFull, newestGroup, publishGroupDueAt } from './groups.ts'
-import { ListWriter } from './object-list.ts'
-import { planObjects } from './plan-objects.ts'
-import { frozenList, register, reopen } from './register.ts'
+import { reopen } from './register.ts'
+import { registerDrops } from './register-drops.ts'
 import { loadRun } from './rounds.ts'
-import { earlierLoad } from './sources.ts'
+import { readingOf } from './strange-buckets.ts'
 import { inTurns } from './turns.ts'
 
 type Needs = World<'objects' | 'records' | 'bus'>
@@ -74,25 +71,8 @@ async function registerGroup(
   const { members } = await membersOf(world, pipeline.name, group, runId)
   for (const { gone, ...drop } of members) if (gone) await takeAlone(world, pipeline, drop)
   const there = members.filter(({ gone }) => !gone)
-  const distinct = pipeline.source.skipIdentical ? firstOfEach(there) : there
-  const own = await inTurns(distinct, drop => claim(world, pipeline, runId, drop))
-  const drops = distinct.filter((_, at) => own[at])
-  if (drops.length === 0) return world.log.info('all of this group are in other runs', { runId, group })
-  const source = sourceOf(world, pipeline.name, group, drops)
-  const plan = await frozenList(world, runId, async () => {
-    const writer = new ListWriter(world, runId)
-    const part = writer.part()
-    const objects = drops.map(drop => objectOf(drop, source.bucket))
-    await writer.add(part, objects)
-    return planObjects(world, runId, pipeline, source, await writer.end([part]))
-  })
-  await register(world, runId, pipeline.name, { source, identity: '' }, plan)
-}
-
-/** @param usual the bucket that need not be said */
-function objectOf({ source: { bucket, key, bytes, etag, version } }: Drop, usual: string): RunObject {
-  const own = bucket === usual ? {} : { bucket }
-  return { ...own, key, bytes, etag, ...(version === undefined ? {} : { version }) }
+  const place = groupSource(world.config.buckets.drops, pipeline.name, group)
+  await registerDrops(world, pipeline, { runId, place }, there)
 }
 
 /** As they were when the group was first looked at: later ones belong to the next. */
@@ -124,36 +104,12 @@ function dropOf({ bucket, key, bytes, etag, version, identity }: GroupMember): D
 
 async function isThere(world: World<'objects'>, { source }: Drop): Promise<boolean> {
   const { bucket, key, version, etag } = source
-  return (await world.objects.head({ bucket, key }, version))?.etag === etag
-}
-
-function firstOfEach(drops: readonly Drop[]): Drop[] {
-  const seen = new Map(drops.toReversed().map(drop => [`${drop.source.etag} ${drop.source.key}`, drop]))
-  return drops.filter(drop => seen.get(`${drop.source.etag} ${drop.source.key}`) === drop)
-}
-
-/** The ledger decides, once and for all, which run a drop belongs to. @returns whether it is this one */
-async function claim(
-  world: World<'records'>,
-  { name, source: { skipIdentical } }: Pipeline,
-  runId: string,
-  drop: Drop,
-) {
-  const { source, identity } = drop
-  const earlier = skipIdentical ? await earlierLoad(world, runId, drop) : undefined
-  const own = { runId, pipeline: name, etag: source.etag, bytes: source.bytes }
-  const entry: SourceRecord = { ...(earlier ?? own), seenAt: isoTime(world.clock.now()) }
-  const key = recordKeys.source(source, identity)
-  const outcome = await world.records.put(toItem(key, entry), [{ runId: { absent: true } }])
-  const stands = outcome.item === undefined ? entry : fromItem<SourceRecord>(outcome.item)
-  if (stands.runId !== runId) return false
-  await world.records.put(toItem(recordKeys.content(source, source.etag), stands))
-  return true
-}
-
-function sourceOf(world: Pick<World, 'config'>, pipeline: string, group: number, drops: readonly Drop[]) {
-  const bytes = drops.reduce((sum, { source }) => sum + source.bytes, 0)
-  const identities = drops.map(({ source, identity }) => [source.key, identity])
-  const etag = createHash('sha256').update(JSON.stringify(identities)).digest('hex').slice(0, 32)
-  return { ...groupSource(world.config.buckets.drops, pipeline, group), bytes, etag }
+  try {
+    const info = await readingOf(world, bucket, () => world.objects.head({ bucket, key }, version))
+    return info?.etag === etag
+  } catch (error) {
+    // Its own run says why.
+    if (isError(error, 'BAD_INPUT')) return false
+    throw error
+  }
 }

@@ -1,9 +1,6 @@
 /** Small objects that come close to one another become one run: each of them in exactly one certificate. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { readDocument } from '../../functions/steps/documents.ts'
-import { pagesOfList } from '../../functions/steps/object-list.ts'
-import { type RunDocument, stateKeys } from '../../shared/documents.ts'
 import { openGroupsPk } from '../../shared/groups.ts'
 import { seededRandom } from '../../shared/memory/clock.ts'
 import type { PipelineInput } from '../../shared/pipeline.ts'
@@ -11,6 +8,7 @@ import { RunState } from '../../shared/vocabulary.ts'
 import type { Delivery } from '../../sim/deliveries.ts'
 import { type HouseOptions, MemoryHouse } from '../../sim/memory-house.ts'
 import { countedCalls, type PortCall } from '../../sim/port-calls.ts'
+import { assertEachOnce } from './certified.ts'
 import { assertWell, runsOf } from './endings.ts'
 import { linesOf, linesPipeline } from './settings.ts'
 
@@ -44,26 +42,6 @@ async function untilAllEnded(house: MemoryHouse, reconcilesMax = 0): Promise<num
     taken += await house.untilEnded(reconcilesMax)
   }
   return taken
-}
-
-/** How many certificates name each dropped object. */
-async function certified(house: MemoryHouse): Promise<Map<string, number>> {
-  const times = new Map<string, number>()
-  const count = (key: string): void => void times.set(key, (times.get(key) ?? 0) + 1)
-  const { objects } = house.ports
-  for (const { runId, source } of house.ports.certificates) {
-    const ref = { bucket: house.config.buckets.state, key: stateKeys.run(runId) }
-    const run = await readDocument<RunDocument>(objects, ref)
-    if (run.objects === undefined) count(source.key)
-    for await (const page of pagesOfList({ objects }, run)) for (const { key } of page) count(key)
-  }
-  return times
-}
-
-async function assertEachOnce(house: MemoryHouse, dropped: number): Promise<void> {
-  const times = await certified(house)
-  assert.equal(times.size, dropped)
-  for (const [key, count] of times) assert.equal(count, 1, `${key} is in ${count} certificates`)
 }
 
 const statesOf = async (house: MemoryHouse) => (await runsOf(house, 'text')).map(({ state }) => state)

@@ -1,6 +1,4 @@
 /** Objects that were loaded by a list: its pages are their ledger. */
-import { readDocument } from '../../functions/steps/documents.ts'
-import { pagesOfList } from '../../functions/steps/object-list.ts'
 import { better, type Finding, standingOf } from '../../shared/audit.ts'
 import { epochMs } from '../../shared/clock.ts'
 import { type RunDocument, stateKeys } from '../../shared/documents.ts'
@@ -10,15 +8,19 @@ import { fromItem, type RunRecord } from '../../shared/records.ts'
 import { manifestsPrefix } from '../../shared/reserved.ts'
 import { RunState } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
+import { readDocument } from './documents.ts'
+import { pagesOfList } from './object-list.ts'
+
+type Needs = World<'objects' | 'records'>
 
 type ListRun = Pick<RunRecord, 'runId' | 'state' | 'createdAt'>
 
 export class ListRuns {
-  readonly #world: World
+  readonly #world: Needs
   readonly #pipeline: string
   #runs: Promise<ListRun[]> | undefined
 
-  constructor(world: World, pipeline: string) {
+  constructor(world: Needs, pipeline: string) {
     this.#world = world
     this.#pipeline = pipeline
   }
@@ -67,7 +69,7 @@ function doubt({ runId, state, createdAt }: ListRun, byKey: Map<string, Finding>
   }
 }
 
-async function listRunsOf(world: World, pipeline: string): Promise<ListRun[]> {
+async function listRunsOf(world: Needs, pipeline: string): Promise<ListRun[]> {
   const found: ListRun[] = []
   let after: string | undefined
   do {
