@@ -25,11 +25,9 @@ export interface Fitting {
   given?: { type: string; property: string; value: unknown }
   /** Stays behind when the stack is deleted. */
   kept?: readonly string[]
-  /** Where it shows that moto needs it. */
-  neededFor: 'create' | 'delete'
 }
 
-export const fittings: Readonly<Record<string, Fitting>> = {
+export const fittings: Readonly<Record<string, Fitting & { neededFor: 'create' | 'delete' }>> = {
   'no compute environment, no job queue': {
     reason: 'moto 5.2.5 demands a ServiceRole, which AWS has not asked for since the service-linked role',
     without: ['AWS::Batch::ComputeEnvironment', 'AWS::Batch::JobQueue'],
@@ -57,6 +55,12 @@ export const fittings: Readonly<Record<string, Fitting>> = {
   },
 }
 
+/** Only where events are to come to the queues of the stack. */
+export const servedByUs: Fitting = {
+  reason: 'moto 5.2.5 would run the functions in a container engine',
+  without: ['AWS::Lambda::EventSourceMapping'],
+}
+
 /** Passed over by moto 5.2.5 without a word: these types are in no stack of its. */
 export const passedOver: readonly string[] = [
   'AWS::Lambda::EventInvokeConfig',
@@ -78,10 +82,13 @@ export interface Stack {
 }
 
 /** Errors: whatever moto says, in whatever form: its own errors are no errors of CloudFormation. */
-export async function createStack(url: string, template: Template, but?: string): Promise<Stack> {
+export async function createStack(
+  url: string,
+  template: Template,
+  fits: Readonly<Record<string, Fitting>> = fittings,
+): Promise<Stack> {
   const client = new CloudFormationClient({ region, credentials, endpoint: url, maxAttempts: 1 })
-  const names = Object.keys(fittings).filter(name => name !== but)
-  const TemplateBody = JSON.stringify(names.reduce((one, name) => fitted(one, fittings[name]), template))
+  const TemplateBody = JSON.stringify(Object.values(fits).reduce(fitted, template))
   const asked = { StackName: 'millrace-dev', TemplateBody, Capabilities: ['CAPABILITY_IAM' as const] }
   const { StackId: StackName = '' } = await client.send(new CreateStackCommand(asked))
   const describe = async () => (await client.send(new DescribeStacksCommand({ StackName }))).Stacks?.[0]
@@ -110,8 +117,8 @@ export async function createStack(url: string, template: Template, but?: string)
   }
 }
 
-function fitted(template: Template, fitting: Fitting | undefined): Template {
-  const { without = [], answered = [], given, kept = [] } = fitting ?? {}
+function fitted(template: Template, fitting: Fitting): Template {
+  const { without = [], answered = [], given, kept = [] } = fitting
   const idsOf = (types: readonly string[]): string[] =>
     Object.keys(template.Resources).filter(id => types.includes(template.Resources[id]?.Type ?? ''))
   const gone = idsOf(without)
