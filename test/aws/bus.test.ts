@@ -41,6 +41,17 @@ describe('EventBridge', () => {
     assert.deepEqual(aws.requests, [{ operation: 'PutEvents', body: { Entries } }])
   })
 
+  it('is told of the trace that the event is part of, as it is by then', async () => {
+    const { events, scheduler } = aws.clients
+    const headers = ['Root=1-a-b;Parent=c;Sampled=1;Lineage=d', 'Root=1-e-f;Parent=g;Sampled=0', undefined]
+    const trace = (): string | undefined => headers.shift()
+    const traced = createEventBridgeBus({ events, scheduler, config, clock: createMemoryClock(now), trace })
+    aws.answerWith({ body: { FailedEntryCount: 0, Entries: [{ EventId: 'e' }] } })
+    for (let times = 0; times < 3; times++) await traced.publish(event)
+    const sent = aws.requests.map(({ body }) => (body.Entries as { TraceHeader?: string }[])[0]?.TraceHeader)
+    assert.deepEqual(sent, ['Root=1-a-b;Parent=c;Sampled=1', 'Root=1-e-f;Parent=g;Sampled=0', undefined])
+  })
+
   const entries: [string, ErrorCode][] = [
     ['ThrottlingException', 'THROTTLED'],
     ['InternalFailure', 'TEMPORARY_FAILURE'],

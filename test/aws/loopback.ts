@@ -17,6 +17,7 @@ export interface AwsAnswer {
 }
 
 export interface Loopback {
+  url: string
   clients: AwsClients
   requests: AwsRequest[]
   /** The next requests are answered with these, one each, the last one for good. */
@@ -51,6 +52,7 @@ export async function startLoopback(): Promise<Loopback> {
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return {
+    url,
     clients: createAwsClients({
       region: 'us-east-1',
       credentials: { accessKeyId: 'nobody', secretAccessKey: 'nothing' },
