@@ -162,7 +162,7 @@ describe('the schedule of a pipeline', () => {
     const faulty = withSource({ schedule: { expression: 'cron(0 2 * * *)', timezone: 'Mars/Base' } })
     assert.throws(
       () => parsePipeline(faulty, 'here'),
-      /schedule\.expression: .*not six[^]*schedule\.timezone/,
+      /schedule\.expression: .*not six[\s\S]*schedule\.timezone/,
     )
     const both = withSource({ schedule: { expression: 'rate(6 hours)' }, group: {} })
     assert.throws(() => parsePipeline(both, 'here'), /source\.schedule/)
