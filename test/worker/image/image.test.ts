@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { lstatSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { scratchPath } from '../../../shared/pipeline/job.ts'
 import type { PipelineInput } from '../../../shared/pipeline.ts'
 import type { JobRequest } from '../../../shared/ports.ts'
 import { PartitionState } from '../../../shared/vocabulary.ts'
@@ -169,7 +170,7 @@ describe("the image's worker", () => {
   it("works in an image of one's own, for another user, told by the job alone where it may write", async () => {
     const own = (mayMount() ? contained : ordinary)(ownImage(image))
     const job = await house.drop(killing, 'killing/own', '{"id":1,"doc":"[1]"}\n')
-    const variables = { ...house.variables(job, 0), MILLRACE_SCRATCH: '/scratch' }
+    const variables = { ...house.variables(job, 0), TMPDIR: scratchPath }
     const { exitCode, stdout } = await own.run(image.command, variables)
     assert.equal(exitCode, 0, stdout)
     assert.equal((await house.partition(job, 0))?.report?.recordsWritten, 1)
