@@ -19,6 +19,7 @@ import { followRun } from './progress.ts'
 import { loadRunRecord, type RunReport, reportOf } from './report.ts'
 import { type OpenStage, openStage } from './stage.ts'
 import { summaryText } from './summary.ts'
+import { knownIdentities, newIdentity } from './unversioned.ts'
 
 /** An event takes milliseconds here and seconds in AWS; beyond this something is wrong. */
 const registeredWithinMs = 5 * 60 * 1000
@@ -34,6 +35,7 @@ export interface Dropped {
   pipeline: string
   bucket: string
   key: string
+  /** Or, where the bucket keeps none, what sets this drop of the key apart from others. */
   version: string
 }
 
@@ -74,7 +76,10 @@ export async function dropOne(
   return putDrop(world, pipeline, ref, { file }, options.partitionBytes)
 }
 
-/** Writes what becomes a run of that pipeline. Errors: CONFIG_INVALID where the bucket keeps no versions. */
+/**
+ * Writes what becomes a run of that pipeline; where the user's bucket keeps no versions, waits until it is one.
+ * Errors: CONFIG_INVALID where the drops bucket keeps none, and those of `newIdentity`.
+ */
 export async function putDrop(
   world: World,
   pipeline: Pipeline,
@@ -85,13 +90,16 @@ export async function putDrop(
 ): Promise<Dropped> {
   const bytes = partitionBytes === undefined ? {} : { [partitionBytesMetadata]: String(partitionBytes) }
   const metadata: Record<string, string> = { ...bytes, ...more }
-  const { version } = await world.objects.write(ref, body, { metadata })
-  if (version === undefined) {
+  const before = await knownIdentities(world, ref)
+  const { version, etag } = await world.objects.write(ref, body, { metadata })
+  if (version === undefined && ref.bucket === world.config.buckets.drops) {
     throw new MillraceError('CONFIG_INVALID', `The bucket ${ref.bucket} keeps no versions`, {
       remedy: 'Switch versioning on: it tells one drop of a key from the next.',
     })
   }
-  return { ...ref, version, pipeline: pipeline.name, runId: runIdOf(pipeline.name, ref, version) }
+  const withinMs = registeredWithinMs + (pipeline.source.group?.seconds ?? 0) * 1000
+  const identity = version ?? (await newIdentity(world, ref, { etag, before, withinMs }))
+  return { ...ref, version: identity, pipeline: pipeline.name, runId: runIdOf(pipeline.name, ref, identity) }
 }
 
 export function choosePipeline(pipelines: readonly Pipeline[], name: string | undefined): Pipeline {

@@ -9,7 +9,7 @@ import { positive } from './numbers.ts'
 export function addDrop(program: Command, done: Done): void {
   program
     .command('drop')
-    .description('copy files into the bucket, under the prefix of their pipeline')
+    .description('copy files into the bucket of their pipeline, under its prefix')
     .argument('<file...>')
     .option('--pipeline <name>', 'which pipeline takes them (needed where there are several)')
     .option('--wait', 'follow the run to its end; exit 0 only if it SUCCEEDED', false)

@@ -7,8 +7,8 @@ import { positive } from './numbers.ts'
 
 const more = `
 Patterns match whole keys: * and ? stop at a slash, ** does not.
-Objects are read where they are. In AWS the deployed roles may read the drops bucket alone; add other buckets to
-PartitionRole and JobRole first.
+Objects are read where they are. In AWS the deployed roles may read the drops bucket, and the buckets and prefixes
+that pipelines name by source.bucket and source.prefix.
 
 Examples:
   $ npx millrace load flights --prefix flights-2023/ --include '**/*.csv' --dry-run
@@ -25,8 +25,8 @@ export function addLoad(program: Command, done: Done): void {
     .command('load')
     .description('take many objects that are already in S3 as one run of a pipeline')
     .argument('<pipeline>')
-    .argument('[key...]', 'keys in the drops bucket, or s3://bucket/key')
-    .option('--prefix <prefix>', 'all below it: a prefix in the drops bucket, or s3://bucket/prefix')
+    .argument('[key...]', "keys in the pipeline's bucket, or s3://bucket/key")
+    .option('--prefix <prefix>', "all below it: a prefix in the pipeline's bucket, or s3://bucket/prefix")
     .option('--manifest <file>', 'a list of keys or URIs, a JSON manifest, or one of S3 Inventory')
     .option('--include <pattern>', 'only keys like it (may be repeated)', collect, [])
     .option('--exclude <pattern>', 'no keys like it (may be repeated)', collect, [])

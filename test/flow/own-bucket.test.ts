@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { auditObjects } from '../../cli/audit/objects.ts'
+import { putDrop } from '../../cli/drop.ts'
 import { partition } from '../../functions/partition.ts'
 import { objectCreated } from '../../local/events/envelope.ts'
 import { MillraceError } from '../../shared/errors.ts'
@@ -224,5 +225,21 @@ describe('in a bucket that keeps no versions', () => {
       await house.untilEnded()
     }
     assert.deepEqual(await endsOf(house), ['SUCCEEDED', 'SUCCEEDED'])
+  })
+
+  test('a drop is found by what its event brings, not by what was dropped there before', async () => {
+    const house = open()
+    const clock = { ...house.ports.clock, sleep: () => house.untilQuiet() }
+    const world = { ...house.worldOf(person), ...house.ports.watched, clock }
+    const pipeline = world.pipelines.find(({ name }) => name === 'lake')
+    assert.ok(pipeline)
+    const runIds = []
+    for (let times = 0; times < 2; times++) {
+      const { runId } = await putDrop(world, pipeline, { bucket, key: 'text/a.txt' }, Buffer.from(linesOf(1)))
+      await house.untilEnded()
+      assert.equal((await runOf(house, runId)).state, RunState.SUCCEEDED)
+      runIds.push(runId)
+    }
+    assert.equal(new Set(runIds).size, 2)
   })
 })
