@@ -11,6 +11,7 @@ import { openQueueDb } from './queue-db.ts'
 import { Queues } from './queues.ts'
 import { createRouter, type Router } from './router.ts'
 import { createSchedules, type Schedules } from './schedules.ts'
+import { createTicks, type TickWiring } from './ticks.ts'
 
 /** Where this project lies, with its serverless.yml, functions/ and worker/. */
 export const projectDir = path.resolve(import.meta.dirname, '../..')
@@ -24,18 +25,35 @@ export interface Delivery {
   close(): void
 }
 
+/** What serverless.yml says, and the schedules of the stage's pipelines. */
+export type StageWiring = Wiring & { ticks?: readonly TickWiring[] }
+
 /** Where events go on a stage with these pipelines. Errors: CONFIG_INVALID where serverless.yml asks for what cannot be done here. */
-export function stageWiring(config: Config, pipelines: readonly Pipeline[] = []): Wiring {
-  return readWiring(path.join(projectDir, 'serverless.yml'), config, pipelines)
+export function stageWiring(config: Config, pipelines: readonly Pipeline[] = []): StageWiring {
+  const wiring = readWiring(path.join(projectDir, 'serverless.yml'), config, pipelines)
+  const ticks = pipelines.flatMap(({ name, source: { schedule } }) =>
+    schedule === undefined ? [] : [{ pipeline: name, schedule }],
+  )
+  return { ...wiring, ticks }
 }
 
 /** Errors: those of `stageWiring`. */
-export function openDelivery(config: Config, clock: Clock, wiring: Wiring = stageWiring(config)): Delivery {
+export function openDelivery(
+  config: Config,
+  clock: Clock,
+  wiring: StageWiring = stageWiring(config),
+): Delivery {
   mkdirSync(config.dataDir, { recursive: true })
   const db = openQueueDb(path.join(config.dataDir, 'queues.db'))
   const queues = new Queues(db, clock)
   const router = createRouter(wiring, queues)
-  const schedules = createSchedules(db, { router, queues, rates: wiring.schedules, clock })
+  const rates = createSchedules(db, { router, queues, rates: wiring.schedules, clock })
+  const ticks = createTicks(db, { router, ticks: wiring.ticks ?? [], clock, busName: config.bus })
+  const fire = (): void => {
+    rates.fire()
+    ticks.fire()
+  }
+  const schedules = { ...rates, fire }
   const bus = createLocalBus({ router, schedules, clock, busName: config.bus })
   return { wiring, queues, router, schedules, bus, close: () => db.close() }
 }
