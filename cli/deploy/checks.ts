@@ -74,17 +74,13 @@ function stageFaults({ stage }: DeployOptions): Fault[] {
 /** The packager takes a name that it does not know without a word. */
 function paramFaults({ params }: DeployOptions, root: string): Fault[] {
   const known = Object.keys(at(readYaml(path.join(root, 'serverless.yml')), 'params.default') ?? {})
-  return params
-    .map(param => (param.includes('=') ? param.slice(0, param.indexOf('=')) : undefined))
-    .flatMap((name, index) => {
-      if (name !== undefined && known.includes(name)) return []
-      return [
-        {
-          fault: `--param ${params[index]} ${name === undefined ? 'is not name=value' : 'names no parameter'}`,
-          remedy: `There are ${known.join(', ')}.`,
-        },
-      ]
-    })
+  return params.flatMap(param => {
+    const [name = ''] = param.split('=')
+    if (!param.includes('='))
+      return [{ fault: `--param ${param} is not name=value`, remedy: 'Give both: `--param maxvCpus=64`.' }]
+    if (known.includes(name)) return []
+    return [{ fault: `--param ${param} names no parameter`, remedy: `There are ${known.join(', ')}.` }]
+  })
 }
 
 function imageFaults({ builder, params }: DeployOptions): Fault[] {
