@@ -1,14 +1,17 @@
 /** Makes one file of each function, with the user's pipelines and the SDK compiled in. */
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
 import { MillraceError } from '../shared/errors.ts'
+import type { Pipeline } from '../shared/pipeline.ts'
 import { pipelineSet } from '../shared/pipelines.ts'
 import { importAtOnce, lambdaCredentials, plainSchemas } from './lean.ts'
 
 const root = path.resolve(import.meta.dirname, '..')
 const localDir = path.join(root, 'local') + path.sep
 
+/** In `outDir`: all pipelines as they are compiled in, with their defaults. What is deployed is generated from it. */
+export const pipelinesFile = 'pipelines.json'
 export const pipelinesSpecifier = 'millrace:pipelines'
 /** Where a pipeline file gets `definePipeline` from when it lies outside this repository. */
 const ownPackage = 'millrace'
@@ -35,11 +38,12 @@ export interface Bundle {
  * Errors: CONFIG_INVALID (a folder without a file), PIPELINE_INVALID (every fault of every file); esbuild's own where a function does not compile or imports what belongs to one machine.
  */
 export async function bundleFunctions(options: BundleOptions): Promise<Bundle[]> {
-  await checkPipelines(options.pipelinesDir)
+  const parsed = await readPipelines(options.pipelinesDir)
   const pipelines = await sources(options.pipelinesDir, 'pipelines')
   const entries = await sources(options.functionsDir, 'functions')
   await rm(options.outDir, { recursive: true, force: true })
   await mkdir(options.outDir, { recursive: true })
+  await writeFile(path.join(options.outDir, pipelinesFile), `${JSON.stringify(parsed, null, 2)}\n`)
   const { metafile } = await build({
     ...settings(pipelines),
     entryPoints: entries,
@@ -69,6 +73,10 @@ function packagesOf(inputs: Metafile['outputs'][string]['inputs']): string[] {
 
 /** Names of all pipelines in the folder, each checked as it is at a function's cold start. */
 export async function checkPipelines(pipelinesDir: string): Promise<string[]> {
+  return (await readPipelines(pipelinesDir)).map(({ name }) => name)
+}
+
+async function readPipelines(pipelinesDir: string): Promise<Pipeline[]> {
   const { outputFiles } = await build({
     ...settings(await sources(pipelinesDir, 'pipelines')),
     entryPoints: [pipelinesSpecifier],
@@ -79,7 +87,7 @@ export async function checkPipelines(pipelinesDir: string): Promise<string[]> {
     definitions: { file: string; definition: unknown }[]
   }
   const files = Object.fromEntries(definitions.map(({ file, definition }) => [file, definition]))
-  return pipelineSet(files).map(({ name }) => name)
+  return pipelineSet(files)
 }
 
 function settings(pipelineFiles: string[]) {

@@ -102,7 +102,7 @@ async function open(options: StackOptions, closers: Closers): Promise<Omit<Stack
   if (again > 0) log.info('messages that were in flight are delivered again', { messages: again })
   const sink = await startSlackSink({ file: path.join(config.dataDir, 'slack.ndjson'), clock })
   closers.push(() => sink.stop())
-  const batch = await openBatch({ config, pipelines, cores, clock, log, delivery })
+  const batch = await openBatch({ config, cores, clock, log, delivery })
   closers.push(() => batch.stop())
   const urls = { batch: batch.url, slack: sink.apiUrl }
   const endpoints = { batchUrl: urls.batch, slackUrl: urls.slack }

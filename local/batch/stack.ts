@@ -3,13 +3,10 @@
 import path from 'node:path'
 import { RegisterJobDefinitionCommand } from '@aws-sdk/client-batch'
 import { asEnvironment, type Config, environment } from '../../shared/config.ts'
-import { queueNames, queuePriorities } from '../../shared/pipeline/job.ts'
-import type { Pipeline } from '../../shared/pipeline.ts'
-import { definitionName, fleetOf, queueName } from '../../shared/placement.ts'
 import type { Clock, Log } from '../../shared/ports.ts'
 import { type Delivery, projectDir } from '../events/delivery.ts'
 import type { Envelope } from '../events/envelope.ts'
-import type { RetryStrategy } from '../serverless/wiring.ts'
+import type { JobDefinitionWiring } from '../serverless/wiring.ts'
 import { localBatch } from '../world.ts'
 import { type BatchServer, startBatchServer } from './server.ts'
 
@@ -29,25 +26,17 @@ const inherited = [
   'USERPROFILE',
 ]
 
-/** Where serverless.yml has no job definition: Spot reclaims are Batch's to retry, everything else is ours. */
-const retryDefault: RetryStrategy = {
-  attempts: 5,
-  evaluateOnExit: [
-    { onStatusReason: 'Host EC2*', action: 'RETRY' },
-    { onStatusReason: 'Your Spot Task was interrupted.', action: 'RETRY' },
-    { onReason: '*', action: 'EXIT' },
-  ],
-}
+/** Of a container's own file system: an attempt has a folder of its own here. */
+const ofContainers = ['TMPDIR']
 
 export async function openBatch(parts: {
   config: Config
-  pipelines: readonly Pipeline[]
   cores: number
   clock: Clock
   log: Log
   delivery: Delivery
 }): Promise<BatchServer> {
-  const { config, pipelines, cores, clock, log, delivery } = parts
+  const { config, cores, clock, log, delivery } = parts
   const server = await startBatchServer({
     dbFile: path.join(config.dataDir, 'batch.db'),
     logsDir: path.join(config.dataDir, 'logs'),
@@ -59,11 +48,11 @@ export async function openBatch(parts: {
     },
     baseEnvironment: inheritedEnvironment(),
     cwd: config.dataDir,
-    queues: queuesOf(config, pipelines),
+    queues: delivery.wiring.jobQueues,
   })
   try {
-    const retry = delivery.wiring.workerRetry ?? retryDefault
-    for (const { name } of pipelines) await registerWorker(server.url, config, name, retry)
+    for (const definition of delivery.wiring.jobDefinitions)
+      await registerWorker(server.url, config, definition)
     return server
   } catch (error) {
     await server.stop()
@@ -71,46 +60,35 @@ export async function openBatch(parts: {
   }
 }
 
-function queuesOf(config: Config, pipelines: readonly Pipeline[]): { name: string; priority: number }[] {
-  const fleets = new Map(pipelines.map(fleetOf).map(fleet => [fleet.name, fleet]))
-  return [...fleets.values()].flatMap(fleet =>
-    queueNames.flatMap(queue =>
-      [false, true].map(onDemand => ({
-        name: queueName(config, fleet, queue, onDemand),
-        priority: queuePriorities[queue],
-      })),
-    ),
-  )
-}
-
 function inheritedEnvironment(): Record<string, string> {
   const all = environment()
   return Object.fromEntries(inherited.flatMap(name => (all[name] === undefined ? [] : [[name, all[name]]])))
 }
 
-/** A new revision at each start: jobs of a run in progress go on with the newest. */
+/**
+ * As it is deployed, with this checkout's worker in the place of the image. A new revision at each start: jobs of a
+ * run in progress go on with the newest.
+ */
 async function registerWorker(
   batchUrl: string,
   config: Config,
-  pipeline: string,
-  retryStrategy: RetryStrategy,
+  { environment: deployed, resourceRequirements, ...definition }: JobDefinitionWiring,
 ): Promise<void> {
   const client = await localBatch(batchUrl)
-  const variables = Object.entries(asEnvironment(config))
+  const own = Object.entries(asEnvironment(config)).map(([name, value]) => ({ name, value }))
+  const variables = new Map(
+    [...own, ...deployed.filter(({ name }) => !ofContainers.includes(name))].map(each => [each.name, each]),
+  )
   await client.send(
     new RegisterJobDefinitionCommand({
-      jobDefinitionName: definitionName(config, pipeline),
+      ...definition,
       type: 'container',
       containerProperties: {
         image: 'millrace-worker',
         command: [process.execPath, path.join(projectDir, 'worker', 'main.ts')],
-        environment: variables.map(([name, value]) => ({ name, value })),
-        resourceRequirements: [
-          { type: 'VCPU', value: '1' },
-          { type: 'MEMORY', value: '2048' },
-        ],
+        environment: [...variables.values()],
+        resourceRequirements,
       },
-      retryStrategy: retryStrategy,
     }),
   )
 }

@@ -6,18 +6,12 @@ import type { Pipeline } from '../../shared/pipeline.ts'
 import type { Node } from '../events/event-operators.ts'
 import { everyMs } from '../events/schedules.ts'
 import { busName, noValue, resolve, type Template } from './intrinsics.ts'
-import {
-  deadLetterArn,
-  eventSchema,
-  functionSchema,
-  jobDefinitionSchema,
-  queueSchema,
-  ruleSchema,
-} from './schema.ts'
+import { jobDefinitionsOf, jobQueuesOf } from './jobs.ts'
+import { deadLetterArn, eventSchema, functionSchema, queueSchema, ruleSchema } from './schema.ts'
 import { nodeOf, templateOf } from './template.ts'
 import { readServerless } from './variables.ts'
 import type { RuleWiring, ScheduleWiring, Wiring } from './wiring.ts'
-import { eventQueue, type FunctionWiring, type QueueWiring, type RetryStrategy } from './wiring.ts'
+import { eventQueue, type FunctionWiring, type QueueWiring } from './wiring.ts'
 
 /** Lambda's own default for asynchronous events. */
 const retriesDefault = 2
@@ -34,14 +28,15 @@ export function readWiring(file: string, config: Config, pipelines: readonly Pip
     queues: queuesOf(template),
     rules: rulesOf(template),
     schedules: [],
+    jobQueues: jobQueuesOf(template),
+    jobDefinitions: jobDefinitionsOf(template),
   }
   const { timeout = 6, memorySize = 1024 } = nodeOf(root.provider, 'provider')
   const defaults = { timeout, memorySize }
   for (const [name, declared] of Object.entries(nodeOf(root.functions, 'functions'))) {
     wireFunction(name, { ...defaults, ...nodeOf(declared, `functions.${name}`) }, template, wiring)
   }
-  const workerRetry = workerRetryOf(template)
-  return checked(workerRetry === undefined ? wiring : { ...wiring, workerRetry })
+  return checked(wiring)
 }
 
 function ofType(template: Template, type: string): [string, Node][] {
@@ -149,12 +144,6 @@ function schedulesOf(
     everyMs: everyMs(expression, `${where}.schedule.rate[${index}]`),
     ...(input === undefined ? {} : { input }),
   }))
-}
-
-function workerRetryOf(template: Template): RetryStrategy | undefined {
-  const [definition] = ofType(template, 'AWS::Batch::JobDefinition')
-  if (definition === undefined) return undefined
-  return read(jobDefinitionSchema, definition[1], template, definition[0]).RetryStrategy
 }
 
 function queueName(arn: string): string {

@@ -96,35 +96,3 @@ export function deadLetterArn(event: Record<string, unknown>): string | undefine
     .safeParse(event)
   return success ? data.eventBridge.deadLetterQueueArn : undefined
 }
-
-/** CloudFormation writes Batch's words with a capital; the SDK does not. */
-export const jobDefinitionSchema = z.object({
-  RetryStrategy: z
-    .object({
-      Attempts: z.coerce.number().int().min(1).max(10).default(1),
-      EvaluateOnExit: z
-        .array(
-          z.object({
-            OnStatusReason: z.string().optional(),
-            OnReason: z.string().optional(),
-            OnExitCode: z.coerce.string().optional(),
-            /** Batch takes it in either case. */
-            Action: z
-              .string()
-              .toUpperCase()
-              .pipe(z.enum(['RETRY', 'EXIT'])),
-          }),
-        )
-        .default([]),
-    })
-    .transform(({ Attempts, EvaluateOnExit }) => ({
-      attempts: Attempts,
-      evaluateOnExit: EvaluateOnExit.map(rule => ({
-        action: rule.Action,
-        ...(rule.OnStatusReason !== undefined && { onStatusReason: rule.OnStatusReason }),
-        ...(rule.OnReason !== undefined && { onReason: rule.OnReason }),
-        ...(rule.OnExitCode !== undefined && { onExitCode: rule.OnExitCode }),
-      })),
-    }))
-    .optional(),
-})

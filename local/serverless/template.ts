@@ -1,4 +1,6 @@
 /** The resources that serverless.yml declares and generates, with their intrinsics still in them. */
+import { batchResources } from '../../infra/batch/resources.ts'
+import { settingsFrom } from '../../infra/batch/settings.ts'
 import { sourceBucketResources } from '../../infra/source-buckets.ts'
 import type { Config } from '../../shared/config.ts'
 import { MillraceError } from '../../shared/errors.ts'
@@ -11,10 +13,9 @@ export function templateOf(root: Node, config: Config, pipelines: readonly Pipel
   const resources: Record<string, Resource> = {}
   const conditions: Record<string, unknown> = {}
   const parts = Array.isArray(root.resources) ? root.resources : [root.resources ?? {}]
-  const generated = { Resources: sourceBucketResources(pipelines) }
-  for (const [index, part] of [...parts, generated].entries()) {
-    // What is generated of the built pipelines is generated here of those that the stage has.
-    if (part instanceof Unresolved) continue
+  for (const [index, declared] of parts.entries()) {
+    const part = declared instanceof Unresolved ? generated(declared, root, config, pipelines) : declared
+    if (part === undefined) continue
     const { Resources = {}, Conditions = {} } = nodeOf(part, `resources[${index}]`)
     Object.assign(conditions, Conditions)
     for (const [id, declared] of Object.entries(nodeOf(Resources, `resources[${index}].Resources`))) {
@@ -23,6 +24,22 @@ export function templateOf(root: Node, config: Config, pipelines: readonly Pipel
     }
   }
   return { resources, conditions, config }
+}
+
+/** What infra/generated.ts makes of the built pipelines is made here of those that the stage has. */
+function generated(
+  { text }: Unresolved,
+  root: Node,
+  { stage }: Config,
+  pipelines: readonly Pipeline[],
+): Node | undefined {
+  const [, what] = /^\$\{file\(\.\/infra\/generated\.js\):(\w+)\}$/.exec(text) ?? []
+  if (what === 'sourceBuckets') return { Resources: sourceBucketResources(pipelines) }
+  if (what !== 'batch') return undefined
+  const params = nodeOf(root.params, 'params')
+  const own = params[stage] === undefined ? {} : nodeOf(params[stage], `params.${stage}`)
+  const settings = settingsFrom({ ...nodeOf(params.default, 'params.default'), ...own, stage })
+  return { Resources: batchResources(pipelines, settings).Resources }
 }
 
 /** Errors: CONFIG_INVALID. */

@@ -1,5 +1,7 @@
 /** What is wired to what, as plain data: the part of serverless.yml that decides where events go. */
 
+import type { RegisterJobDefinitionCommandInput, ResourceRequirement } from '@aws-sdk/client-batch'
+
 export interface QueueSource {
   queue: string
   batchSize: number
@@ -42,16 +44,20 @@ export interface ScheduleWiring {
   input?: unknown
 }
 
-/** AWS Batch's, in the words of its API. */
-export interface RetryStrategy {
-  attempts: number
-  evaluateOnExit: {
-    onStatusReason?: string
-    onReason?: string
-    onExitCode?: string
-    action: 'RETRY' | 'EXIT'
-  }[]
+export interface JobQueueWiring {
+  name: string
+  /** The higher goes first. */
+  priority: number
 }
+
+/** AWS Batch's, in the words of its API: what of it matters where the image is a checkout. */
+export type JobDefinitionWiring = Required<
+  Pick<RegisterJobDefinitionCommandInput, 'jobDefinitionName' | 'propagateTags' | 'tags'>
+> &
+  Pick<RegisterJobDefinitionCommandInput, 'retryStrategy' | 'timeout' | 'platformCapabilities'> & {
+    environment: { name: string; value: string }[]
+    resourceRequirements: ResourceRequirement[]
+  }
 
 export interface Wiring {
   /** In the order of the file. */
@@ -59,7 +65,8 @@ export interface Wiring {
   queues: QueueWiring[]
   rules: RuleWiring[]
   schedules: ScheduleWiring[]
-  workerRetry?: RetryStrategy
+  jobQueues: JobQueueWiring[]
+  jobDefinitions: JobDefinitionWiring[]
 }
 
 /** Lambda's internal queue of one function's direct events. */

@@ -1,9 +1,11 @@
 /** `serverless package` in a folder of its own, and what it produced. */
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { loadPipelines } from '../../local/pipelines.ts'
+import type { Pipeline } from '../../shared/pipeline.ts'
 import { functionNames } from '../../shared/vocabulary.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
@@ -29,12 +31,24 @@ export interface Packaged {
   dir: string
 }
 
-/** The bundles are stand-ins: only the configuration is on trial here. No credentials, no network. */
+/** With the pipelines of this repository. */
 export async function packageService(...options: string[]): Promise<Packaged> {
+  return packagePipelines(await loadPipelines(path.join(root, 'pipelines')), ...options)
+}
+
+/** The bundles are stand-ins: only the configuration is on trial here. No credentials, no network. */
+export async function packagePipelines(
+  pipelines: readonly Pipeline[],
+  ...options: string[]
+): Promise<Packaged> {
   const dir = await mkdtemp(path.join(tmpdir(), 'millrace-package-'))
   await cp(path.join(root, 'serverless.yml'), path.join(dir, 'serverless.yml'))
-  await cp(path.join(root, 'infra'), path.join(dir, 'infra'), { recursive: true })
+  await cp(path.join(root, 'package.json'), path.join(dir, 'package.json'))
+  for (const folder of ['infra', 'shared'])
+    await cp(path.join(root, folder), path.join(dir, folder), { recursive: true })
+  await symlink(path.join(root, 'node_modules'), path.join(dir, 'node_modules'), 'dir')
   await mkdir(path.join(dir, 'dist'))
+  await writeFile(path.join(dir, 'dist', 'pipelines.json'), JSON.stringify(pipelines))
   for (const name of functionNames) {
     await writeFile(path.join(dir, 'dist', `${name}.mjs`), 'export const handler = () => undefined\n')
     await writeFile(path.join(dir, 'dist', `${name}.mjs.map`), '{}')

@@ -39,6 +39,8 @@ function start(t: TestContext, functions: FunctionWiring[], handlers: Record<str
     queues: [{ name: 'q', visibilityMs: 60_000, delayMs: 0, redrive }],
     rules: [],
     schedules: [],
+    jobQueues: [],
+    jobDefinitions: [],
   }
   const heartbeat = startHeartbeat(clock, 200, silent)
   const loadHandler = async (name: string): Promise<Handler> => {

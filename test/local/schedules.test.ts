@@ -18,6 +18,8 @@ const wiring = {
   queues: [],
   rules: [{ name: 'due', bus: 'own', pattern: { source: ['millrace'] }, targets: ['lambda:submit'] }],
   schedules: [{ name: 'sweep', functionName: 'reconcile', everyMs: 5 * minuteMs }],
+  jobQueues: [],
+  jobDefinitions: [],
 }
 
 function openSchedules(t: TestContext, dir: string, clock: MemoryClock) {

@@ -6,6 +6,7 @@ import { readWiring } from '../../local/serverless/file.ts'
 import type { Wiring } from '../../local/serverless/wiring.ts'
 import { localConfig } from '../../shared/config.ts'
 import { isError } from '../../shared/errors.ts'
+import { parsePipeline } from '../../shared/pipeline.ts'
 import { functionNames } from '../../shared/vocabulary.ts'
 import { tempDir } from './temp-dir.ts'
 
@@ -66,8 +67,47 @@ test('the functions of the project are wired in their order, each with its way i
     wiring.schedules.map(schedule => [schedule.functionName, schedule.everyMs]),
     [['reconcile', 300_000]],
   )
-  assert.equal(wiring.workerRetry?.attempts, 5)
-  assert.deepEqual(wiring.workerRetry?.evaluateOnExit.at(-1), { onReason: '*', action: 'EXIT' })
+})
+
+test('job queues and definitions are those that are deployed for the same pipelines', () => {
+  const work = { sql: 'SELECT line FROM input' }
+  const whole = {
+    name: 'a-b',
+    source: { prefix: 'text/', format: 'lines' },
+    work,
+    output: { prefix: 'out/' },
+  }
+  const job = {
+    queue: 'backfill',
+    architecture: 'arm64',
+    tags: { TeamName: 'data' },
+    environment: { Mode: 'x' },
+  }
+  const pipeline = parsePipeline({ ...whole, job, retry: { reclaimsOnSpot: 20 } }, 'a-b.ts')
+  const file = path.resolve(import.meta.dirname, '../../serverless.yml')
+  const { jobQueues, jobDefinitions } = readWiring(file, config, [pipeline])
+  assert.deepEqual(
+    jobQueues.filter(({ name }) => name.includes('arm64')),
+    [
+      { name: 'millrace-local-arm64-backfill', priority: 10 },
+      { name: 'millrace-local-arm64-backfill-on-demand', priority: 10 },
+    ],
+  )
+  const [definition, ...more] = jobDefinitions
+  assert.equal(more.length, 0)
+  assert.equal(definition?.jobDefinitionName, 'millrace-local-a-b')
+  assert.equal(definition.retryStrategy?.attempts, 10)
+  assert.deepEqual(definition.retryStrategy.evaluateOnExit?.at(-1), { onReason: '*', action: 'EXIT' })
+  assert.deepEqual(definition.timeout, { attemptDurationSeconds: 3600 })
+  assert.deepEqual(definition.tags, {
+    TeamName: 'data',
+    project: 'millrace',
+    stage: 'local',
+    pipeline: 'a-b',
+  })
+  const variables = Object.fromEntries(definition.environment.map(({ name, value }) => [name, value]))
+  assert.equal(variables.MILLRACE_TABLE, config.table)
+  assert.equal(variables.Mode, 'x')
 })
 
 test('variables are filled in from the file itself, other files, parameters and fallbacks', t => {

@@ -1,0 +1,49 @@
+/** What the parameters of a stage say about Batch. Pure. */
+import * as z from 'zod'
+import { MillraceError } from '../../shared/errors.ts'
+import { type NetworkSettings, networkSettings } from '../network/settings.ts'
+
+/** A command line knows text only. */
+const yesOrNo = z.union([z.boolean(), z.enum(['true', 'false']).transform(text => text === 'true')])
+const vcpus = z.coerce.number().int().min(1).max(100_000)
+const names = z
+  .string()
+  .transform(text => text.split(',').map(name => name.trim()))
+  .pipe(z.array(z.string().regex(/^[a-z0-9][a-z0-9_.-]*$/, { error: 'must be a family or a type' })).min(1))
+
+const schema = z.object({
+  stage: z.string().min(1),
+  /** Empty: `imageTag` in the repository that the stack makes. */
+  image: z.string(),
+  imageTag: z.coerce.string().min(1),
+  maxvCpus: vcpus,
+  maxvCpusOnDemand: vcpus,
+  fairShare: yesOrNo,
+  instanceTypes: names,
+  instanceTypesArm64: names,
+  instanceTypesGpu: names,
+})
+
+export type Settings = z.output<typeof schema> & { jobPrefix: string; network: NetworkSettings }
+
+/** Parameters of serverless.yml: `param:` and each of these. */
+export const paramNames = [
+  ...Object.keys(schema.shape).filter(name => name !== 'stage'),
+  ...['network', 'zones', 'subnetIds', 'securityGroupIds', 'egressPorts', 'publicAddress'],
+]
+
+/**
+ * @param params `stage`, and all of `paramNames`
+ * Errors: CONFIG_INVALID, with every parameter that cannot be what it is.
+ */
+export function settingsFrom(params: Readonly<Record<string, unknown>>): Settings {
+  const result = schema.safeParse(params)
+  if (result.success) {
+    const network = networkSettings(name => String(params[name] ?? ''))
+    return { ...result.data, jobPrefix: `millrace-${result.data.stage}`, network }
+  }
+  const faults = result.error.issues.map(({ path, message }) => `  ${path.join('.')}: ${message}`)
+  throw new MillraceError('CONFIG_INVALID', `Parameters of this stage are wrong:\n${faults.join('\n')}`, {
+    remedy: 'Correct them under `params` in serverless.yml, or in --param.',
+  })
+}
