@@ -19,6 +19,7 @@ import { followRun } from './progress.ts'
 import { loadRunRecord, type RunReport, reportOf } from './report.ts'
 import { type OpenStage, openStage } from './stage.ts'
 import { summaryText } from './summary.ts'
+import { sayWaiting } from './tick-words.ts'
 import { knownIdentities, newIdentity } from './unversioned.ts'
 
 /** An event takes milliseconds here and seconds in AWS; beyond this something is wrong. */
@@ -51,7 +52,10 @@ export async function dropFiles(files: string[], options: DropOptions): Promise<
     const dropped: Dropped[] = []
     // All at once: small ones may then be loaded together.
     for (const file of files) dropped.push(await dropOne(opened.world, file, options))
-    if (wait) exitCode = (await awaitRuns(opened, dropped, options)) ? 0 : 1
+    const { schedule } = choosePipeline(opened.world.pipelines, options.pipeline).source
+    const now = opened.world.clock.now()
+    if (schedule) for (const one of dropped) sayWaiting(one, schedule, now, options.json)
+    else if (wait) exitCode = (await awaitRuns(opened, dropped, options)) ? 0 : 1
     else for (const one of dropped) sayDropped(one, options.json)
   } finally {
     await opened.close()

@@ -12,6 +12,7 @@ import { addReject } from './commands/reject.ts'
 import { addRuns } from './commands/runs.ts'
 import { addSimulate } from './commands/simulate.ts'
 import { addStack } from './commands/stack.ts'
+import { addTick } from './commands/tick.ts'
 import { addGlobalOptions } from './options.ts'
 
 const usageExitCode = 2
@@ -56,6 +57,7 @@ export function build(done: Done): Command {
   addInit(program, done)
   addDrop(program, done)
   addLoad(program, done)
+  addTick(program, done)
   addRuns(program, done)
   addAudit(program, done)
   addReject(program, done)
