@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { build, type Metafile } from 'esbuild'
+import { workerCommand } from '../../infra/batch/image.ts'
+import { scratchPath } from '../../shared/pipeline/job.ts'
 import { copiesOf, isSent, restsOf } from '../worker/image/dockerfile.ts'
 import { contextFiles, dockerfile, finalStage, packageFolders, root } from '../worker/image/layout.ts'
 
@@ -120,6 +122,7 @@ describe("the worker's image", () => {
     for (const to of targets) assert.match(to, /^(\/opt\/millrace\/|\/scratch$)/)
     const command: string[] = JSON.parse(restsOf(finalStage(), 'CMD').at(-1) ?? '[]')
     assert.deepEqual(command, ['/opt/millrace/bin/node', '/opt/millrace/worker/main.ts'])
+    assert.deepEqual(command, workerCommand)
   })
 
   it("gives an image of one's own what the docs say it copies", async () => {
@@ -132,7 +135,7 @@ describe("the worker's image", () => {
         ['/scratch', '/scratch', restsOf(finalStage(), 'USER').at(-1)],
       ],
     )
-    assert.deepEqual(restsOf(finalStage(), 'VOLUME'), ['/scratch'])
+    assert.deepEqual(restsOf(finalStage(), 'VOLUME'), [scratchPath])
     const command: string[] = JSON.parse(restsOf(finalStage(), 'CMD').at(-1) ?? '[]')
     assert.ok(docs.includes(`\`${command.join(' ')}\``))
   })
