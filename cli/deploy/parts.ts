@@ -1,8 +1,8 @@
 /** What a deployment works with: this machine's programs, an account's services, and a person. */
-import { CloudFormationClient } from '@aws-sdk/client-cloudformation'
+import { CloudFormationClient, type CloudFormationClientConfig } from '@aws-sdk/client-cloudformation'
 import { CodeBuildClient } from '@aws-sdk/client-codebuild'
 import { ECRClient } from '@aws-sdk/client-ecr'
-import { S3Client } from '@aws-sdk/client-s3'
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import type { Environment } from '../../shared/config.ts'
 import type { Clock } from '../../shared/ports.ts'
 
@@ -26,7 +26,11 @@ export interface Parts {
 }
 
 export function awsClients(region: string | undefined): Clients {
-  const settings = region === undefined ? {} : { region }
+  return clientsWith(region === undefined ? {} : { region })
+}
+
+/** `settings`: as every client of the SDK takes them. */
+export function clientsWith(settings: S3ClientConfig & CloudFormationClientConfig): Clients {
   return {
     cloudformation: new CloudFormationClient(settings),
     ecr: new ECRClient(settings),
