@@ -16,6 +16,7 @@ import type { World } from '../shared/world.ts'
 import { eventDoor } from './doorway/doors.ts'
 import { batch, dynamodb, eventBridgeAndScheduler, s3 } from './doorway/reach.ts'
 import { freeze, writeOnce } from './steps/documents.ts'
+import { openFirstWork } from './steps/first-round.ts'
 import { gatherFacts, markMiscut } from './steps/gather.ts'
 import { endJobs } from './steps/jobs.ts'
 import { begunResplits, freezeResplits } from './steps/resplits.ts'
@@ -113,7 +114,8 @@ async function again(world: Needs, facts: RoundFacts, verdict: Verdict & { kind:
   // Also that there are none: whoever settles this round with other facts must not give anything away.
   if (!(await freezeResplits(world, run.runId, round, resplits))) return settleBegun(world, facts)
   const dueAt = world.clock.now() + verdict.delayMs
-  const { pages, chunks } = plannedRound(round, verdict.assignments)
+  const { job } = facts.document.pipeline
+  const { pages, chunks } = plannedRound(round, verdict.assignments, job)
   const opened = await openRound(world, run.runId, pages, round, dueAt, stageOf(run), chunks)
   await markMiscut(world, facts, verdict.miscut)
   const grown = resplits.length > 0 ? { partitions, resplits: [...(run.resplits ?? []), round] } : {}
@@ -133,7 +135,7 @@ async function openWork(world: Needs, facts: RoundFacts, verdict: Verdict & { ki
   const ref = { bucket: world.config.buckets.state, key: stateKeys.splitRun(run.runId) }
   const document = await freeze(world.objects, ref, verdict.document)
   const round = run.round + 1
-  const opened = await openRound(world, run.runId, firstRound(document, round), round, world.clock.now())
+  const opened = await openFirstWork(world, document, firstRound(document, round), round)
   await goOn(world, facts, verdict, opened, { partitions: document.partitions })
 }
 
@@ -149,11 +151,13 @@ async function openMerge(
     writeOnce(world.objects, { bucket, key: stateKeys.merge(run.runId, task.merge) }, task),
   )
   const round = run.round + 1
-  const { pages } = plannedRound(
+  const { nodes } = facts.document.pipeline.job
+  const { pages, chunks } = plannedRound(
     round,
     tasks.map(({ partition }) => mergeAssignment(partition)),
+    { ...(nodes === undefined ? {} : { nodes }) },
   )
-  const opened = await openRound(world, run.runId, pages, round, world.clock.now(), Stage.merge)
+  const opened = await openRound(world, run.runId, pages, round, world.clock.now(), Stage.merge, chunks)
   await goOn(world, facts, verdict, opened, { merges: tasks.length })
 }
 

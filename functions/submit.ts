@@ -3,20 +3,16 @@
 import { chunksOf } from '../shared/chunks.ts'
 import type { RunDocument } from '../shared/documents.ts'
 import { stateKeys } from '../shared/documents.ts'
+import { isError } from '../shared/errors.ts'
 import { parseOwnEvent, terminalJob } from '../shared/events.ts'
 import { supersededReason } from '../shared/failure.ts'
-import { childEnvironment, type JobTie, jobName } from '../shared/jobname.ts'
+import { requestFor } from '../shared/job-request.ts'
+import { type JobTie, jobName } from '../shared/jobname.ts'
 import { after, isOpen, runTable } from '../shared/lifecycle.ts'
-import { queueOf, sizeOf } from '../shared/placement.ts'
+import { queueOf } from '../shared/placement.ts'
 import type { JobRequest } from '../shared/ports.ts'
-import {
-  fromItem,
-  type Lane,
-  type Place,
-  type RoundRecord,
-  type RunRecord,
-  recordKeys,
-} from '../shared/records.ts'
+import { fromItem, type RoundRecord, type RunRecord, recordKeys } from '../shared/records.ts'
+import { whyRefused } from '../shared/stopping.ts'
 import { JobStatus, RoundState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { eventDoor } from './doorway/doors.ts'
@@ -24,12 +20,14 @@ import { batch, dynamodb, eventBridgeAndScheduler, s3 } from './doorway/reach.ts
 import { readDocument } from './steps/documents.ts'
 import { placeFor } from './steps/jobs.ts'
 import { closeRound, loadRound, loadRun, moveRun, publishRoundDueAt } from './steps/rounds.ts'
-import { endStopped } from './steps/stop.ts'
+import { endStopped, stopRun } from './steps/stop.ts'
 
 type Needs = World<'objects' | 'records' | 'jobs' | 'bus'>
 
 /** A submit that has not finished within this time has died; another may take over. */
 export const submitLeaseMs = 2 * 60 * 1000
+/** A deployment under way may not have made its queues and definitions yet; beyond this, it will not make them. */
+export const refusedPatienceMs = 15 * 60 * 1000
 
 export const handler = eventDoor('submit', submit, {
   objects: s3,
@@ -47,8 +45,19 @@ export async function submit(world: Needs, event: unknown): Promise<void> {
   const claimed = await claimRound(world, run, record)
   if (!claimed) await comeBack(world, run, record)
   else if (run.stopping) await leaveOut(world, run, claimed)
-  else await submitChunks(world, run, claimed, record.state === RoundState.SUBMITTING)
+  else await submitted(world, run, claimed, record.state === RoundState.SUBMITTING)
   await finishSubmit(world, run)
+}
+
+/** Batch takes no such job, and will not by itself: the run is stopped rather than tried for ever. */
+async function submitted(world: Needs, run: RunRecord, record: RoundRecord, resumed: boolean): Promise<void> {
+  try {
+    await submitChunks(world, run, record, resumed)
+  } catch (error) {
+    const waitedMs = world.clock.now() - record.dueAt
+    if (!isError(error, 'REQUEST_REFUSED') || waitedMs < refusedPatienceMs) throw error
+    await stopRun(world, run, whyRefused(error))
+  }
 }
 
 /** `undefined` where the round is another's or has gone further. */
@@ -153,35 +162,6 @@ async function findLost(
 ): Promise<string | undefined> {
   const found = await world.jobs.find(name, queue)
   return (found.find(({ status }) => !terminalJob(status)) ?? found[0])?.jobId
-}
-
-function requestFor(
-  { pipeline: { job } }: RunDocument,
-  place: Place,
-  tie: JobTie,
-  size: number,
-  lane: Lane,
-  before: string | undefined,
-): JobRequest {
-  const { vcpus, memoryMiB } = sizeOf({ ...job, ...lane })
-  const { timeoutMinutes } = { ...job, ...lane }
-  return {
-    name: jobName(tie),
-    size,
-    queue: queueOf(place, lane),
-    definition: place.definition,
-    environment: {
-      ...childEnvironment(tie),
-      MILLRACE_VCPUS: String(Math.ceil(vcpus)),
-      MILLRACE_MEMORY_MIB: String(memoryMiB),
-    },
-    vcpus,
-    memoryMiB,
-    timeoutSeconds: timeoutMinutes * 60,
-    ...(place.share && { share: place.share }),
-    ...(job.sequential && { sequential: true, ...(before !== undefined && { after: before }) }),
-    ...(job.nodes !== undefined && { nodes: job.nodes }),
-  }
 }
 
 /** Also heals a submit that died between its last writes: the jobs run, the run does not say so yet. */

@@ -117,7 +117,7 @@ export const failureRules = {
     retry: 'at once',
     beyond: 'nothing',
     breaks: false,
-    words: 'its job was ended because another one has its work',
+    words: 'it did not get to work: another job has its work, or the one it waits for failed',
     remedy: 'None needed: it is worked again and costs no attempt.',
   },
   UNKNOWN: {
@@ -147,6 +147,8 @@ export interface AttemptEnd {
 export const terminatedPrefix = 'Terminated by Millrace: '
 /** Of a job beside the one that a round's record names, and of one that outlives its round. */
 export const supersededReason = `${terminatedPrefix}another job has its work`
+/** Batch's word for a job that waited for another, which failed: it has not begun. */
+export const dependentReason = 'Dependent Job failed'
 
 /** Reasons first, in this order; trailing `*` matches any ending. Sources: AWS Batch user guide, ecs-agent. */
 const knownReasons: readonly (readonly [keyof AttemptEnd, string, FailureCode])[] = [
@@ -162,7 +164,7 @@ const knownReasons: readonly (readonly [keyof AttemptEnd, string, FailureCode])[
   ['statusReason', 'Container Overrides length must be at most*', 'UNSCHEDULABLE'],
   ['statusReason', supersededReason, 'SUPERSEDED'],
   ['statusReason', 'Terminated by Millrace*', 'CANCELLED'],
-  ['statusReason', 'Dependent Job failed*', 'CANCELLED'],
+  ['statusReason', `${dependentReason}*`, 'SUPERSEDED'],
   ['statusReason', 'JobQueue deleted*', 'CANCELLED'],
   ['reason', 'Cannot*', 'INFRASTRUCTURE'],
   ['reason', 'DockerTimeoutError*', 'INFRASTRUCTURE'],

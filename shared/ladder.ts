@@ -79,6 +79,8 @@ function isCuttable(told: Assignment, facts: LadderFacts): boolean {
   const { partition, end } = told
   const { run, document, plan, growing = 0 } = facts
   if (stageOf(run) !== Stage.work || document.layout.space === 'whole') return false
+  // A multi-node job each: more of them is no way to need less.
+  if (document.pipeline.job.nodes !== undefined) return false
   return (
     end - firstByte(told) >= quarters &&
     plan.depth(partition) < depthMax &&

@@ -9,6 +9,7 @@ import type { Pipeline } from './pipeline.ts'
 import { arrayStream } from './plan/array.ts'
 import { planAvro } from './plan/avro.ts'
 import { blocksPartitionBytes, type Stream, streamOf } from './plan/compression.ts'
+import { partitionBytesFor } from './plan/nodes.ts'
 import { otherFormat } from './plan/other-format.ts'
 import { planParquet } from './plan/parquet.ts'
 import { isRefusal, type Refusal } from './plan/refusal.ts'
@@ -67,7 +68,7 @@ export async function planRun(
   partitionBytes?: number,
 ): Promise<RunDocument | Refusal> {
   const { source } = look
-  const wanted = partitionBytes ?? pipeline.split.partitionBytes
+  const wanted = partitionBytesFor(pipeline, partitionBytes)
   const other = otherFormat(pipeline.source.format, look.head)
   if (other) return other
   if (pipeline.source.format === 'parquet') {

@@ -1,4 +1,5 @@
 /** When one failure ends a whole run, and the words in which its jobs are ended. Pure. */
+import type { MillraceError } from './errors.ts'
 import { type FailureRule, failureRules, terminatedPrefix } from './failure.ts'
 import type { Failure, RunRecord } from './records.ts'
 import { remedyOf } from './remedy.ts'
@@ -30,6 +31,16 @@ export function whyDoomed(task: number, failure: Failure): Stopping {
     code,
     words: `${taskName(task)}: ${failureRules[code].words}: ${reason}`,
     remedy: remedyOf(code, reason),
+  }
+}
+
+/** Batch will not take the job: what it needs is not deployed, or no longer. */
+export function whyRefused({ message, remedy }: MillraceError): Stopping {
+  const check = remedy ?? 'Check that what the message names is deployed.'
+  return {
+    code: 'UNSCHEDULABLE',
+    words: `Batch does not take the jobs: ${message}`,
+    remedy: `${check} Is the pipeline still among those deployed? Then retry the run.`,
   }
 }
 

@@ -7,7 +7,6 @@ import { isError } from '../shared/errors.ts'
 import { exitCodes, fingerprint } from '../shared/failure.ts'
 import type { Ports } from '../shared/ports.ts'
 import type { OutputObject } from '../shared/records.ts'
-import { Stage } from '../shared/vocabulary.ts'
 import { fetchAssignment } from './assignment.ts'
 import type { Attempt } from './attempt.ts'
 import { type Child, childFrom } from './child.ts'
@@ -15,7 +14,7 @@ import { claim, type Finished, fail, type Held, succeed } from './claim.ts'
 import type { Session, SessionOptions } from './duckdb/session.ts'
 import { endingOf } from './ending.ts'
 import { createLog, type WorkerLog } from './log.ts'
-import { type Leave, stopOf } from './notice/leave.ts'
+import { heeded, type Leave, stopOf } from './notice/leave.ts'
 import { watch } from './notice/watch.ts'
 import { peakRssMiB } from './peak.ts'
 import { perform } from './perform.ts'
@@ -121,9 +120,7 @@ async function attempt(
       outputs,
       elapsedMs: () => ports.clock.now(),
       openSession: given => openSession(task.assignment, { ...child, ...given }),
-      // A stream that is being split is begun anew, and finds what is laid down.
-      signal: task.stage === Stage.split ? stopOf(options) : options.signal,
-      leave,
+      ...heeded(options, task),
     })
     const report = { ...performed, durationMs: ports.clock.now() - claimedAt }
     if (options.signal?.aborted) return await stopped(life, outputs)

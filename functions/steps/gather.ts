@@ -1,6 +1,6 @@
 /** All that settling a round looks at. */
 
-import { chunksOf, pagesOfChunk } from '../../shared/chunks.ts'
+import { chunksOf, firstChunks, pagesOfChunk } from '../../shared/chunks.ts'
 import { isoTime } from '../../shared/clock.ts'
 import {
   type Assignment,
@@ -54,11 +54,13 @@ export async function gatherFacts(world: World<'objects' | 'records'>, run: RunR
 export async function plannedOf(
   world: Pick<World, 'objects' | 'config'>,
   { runId }: Pick<RunRecord, 'runId'>,
-  { layout, partitions }: RunDocument,
+  document: RunDocument,
 ): Promise<{ planned?: Map<number, Assignment> }> {
-  return layout.space === 'objects'
-    ? { planned: await assignmentsOf(world, { runId, round: 1, partitions }) }
-    : {}
+  const { layout, partitions } = document
+  if (layout.space !== 'objects') return {}
+  const chunks = firstChunks(document)
+  const first = { runId, round: 1, partitions, ...(chunks && { chunks }) }
+  return { planned: await assignmentsOf(world, first) }
 }
 
 /** The record of every partition, or of every task of another stage, in order. */

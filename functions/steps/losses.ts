@@ -25,11 +25,13 @@ import { describedJobs, parentOf } from './jobs.ts'
 /** Which partition a child worked: by arithmetic in a first round of work, by the round's pages later. */
 export async function partitionOf(
   world: World<'objects'>,
-  { splits }: RunRecord,
+  { splits, partitions }: RunRecord,
   tie: JobTie,
   index: number,
 ): Promise<number | undefined> {
-  if (tie.round === 1 && !splits) return tie.chunk * childrenPerArrayMax + index
+  const byArithmetic = tie.chunk * childrenPerArrayMax + index
+  // Multi-node jobs go one by one, so that only the first of them is where arithmetic has it.
+  if (tie.round === 1 && !splits && byArithmetic < partitions) return byArithmetic
   const { page, offset } = placeOf(tie.chunk, index, childrenPerArrayMax)
   const key = stateKeys.assignments(tie.runId, tie.round, page)
   const document = await readDocument<AssignmentPage>(world.objects, {

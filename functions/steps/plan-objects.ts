@@ -2,6 +2,7 @@
 import type { ObjectList, RunDocument } from '../../shared/documents.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
 import { blocksPartitionBytes } from '../../shared/plan/compression.ts'
+import { partitionBytesFor } from '../../shared/plan/nodes.ts'
 import { packed, planOfList, type RunObject, targetBytesOf } from '../../shared/plan/objects.ts'
 import { isRefusal, type Refusal } from '../../shared/plan/refusal.ts'
 import { cutsOf, partitionsMax, planRun } from '../../shared/plan.ts'
@@ -26,7 +27,7 @@ export async function planObjects(
   pipeline: Pipeline,
   source: SourceObject,
   written: WrittenList | undefined,
-  partitionBytes = pipeline.split.partitionBytes,
+  partitionBytes?: number,
 ): Promise<RunDocument | Refusal> {
   if (written === undefined) return emptyList()
   const { list, first } = written
@@ -34,7 +35,8 @@ export async function planObjects(
   // Where it alone is planned does not matter: as one of many it is cut, if at all, by its place.
   const one = await planRun(runId, pipeline, look, Math.max(1, first.bytes))
   if (isRefusal(one)) return one
-  const cuts = cutsOf(list.bytes, partitionBytes ?? compressedDefault(one, list))
+  const wanted = partitionBytesFor(pipeline, partitionBytes) ?? compressedDefault(one, list)
+  const cuts = cutsOf(list.bytes, wanted)
   if (isRefusal(cuts)) return cuts
   const run = planOfList(one, source, list, { ...cuts, partitionBytes: targetBytesOf(list.bytes, cuts) })
   const partitions = await countPartitions(world, run)

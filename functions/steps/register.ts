@@ -4,6 +4,7 @@ import { type ObjectList, type RunDocument, stateKeys } from '../../shared/docum
 import { isError } from '../../shared/errors.ts'
 import type { Drop } from '../../shared/events.ts'
 import { registrationMeasured } from '../../shared/metrics.ts'
+import { heldToNodes } from '../../shared/plan/nodes.ts'
 import { packedRound } from '../../shared/plan/objects.ts'
 import { isRefusal, type Refusal } from '../../shared/plan/refusal.ts'
 import { splitRound, splitsFirst } from '../../shared/plan/split.ts'
@@ -12,6 +13,7 @@ import { type RunRecord, recordKeys, runIndexes, type SourceRecord, toItem } fro
 import { RunState, Stage } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 import { freeze, readDocument } from './documents.ts'
+import { openFirstWork } from './first-round.ts'
 import { isTaken, type Owner, ownerOf } from './ledger.ts'
 import { pagesOfList } from './object-list.ts'
 import { announce, openRound, publishRoundDue } from './rounds.ts'
@@ -32,7 +34,7 @@ export async function frozen(
 ): Promise<RunDocument | Refusal> {
   const ref = { bucket: world.config.buckets.state, key: stateKeys.run(runId) }
   try {
-    const planned = await plan()
+    const planned = heldToNodes(await plan())
     return isRefusal(planned) ? planned : await freeze(world.objects, ref, planned)
   } catch (error) {
     const foreseen = ['SOURCE_CHANGED', 'OBJECT_MISSING', 'BAD_INPUT'] as const
@@ -82,8 +84,10 @@ async function openFirst(world: World<'objects' | 'records'>, plan: RunDocument)
   const now = world.clock.now()
   const { runId } = plan
   if (splitsFirst(plan)) await openRound(world, runId, [splitRound(plan)], 1, now, Stage.split)
-  else if (plan.objects) await openRound(world, runId, packedRound(plan, pagesOfList(world, plan)), 1, now)
-  else await openRound(world, runId, firstRound(plan), 1, now)
+  else {
+    const pages = plan.objects ? packedRound(plan, pagesOfList(world, plan)) : firstRound(plan)
+    await openFirstWork(world, plan, pages, 1)
+  }
 }
 
 function runRecord(

@@ -1,10 +1,10 @@
 /** Who waits for whom: dependsOn, and the end of an array once its last child has ended. */
+import { dependentReason } from '../../shared/failure.ts'
 import { JobStatus } from '../../shared/vocabulary.ts'
 import type { Batch } from './batch.ts'
 import { findJob, type JobRow } from './rows.ts'
 import { inStatuses, isTerminal, move, moveChildren, terminalStatuses } from './transitions.ts'
 
-export const dependentReason = 'Dependent Job failed'
 export const childFailedReason = 'Array Child Job failed'
 
 interface Dependency {

@@ -2,14 +2,11 @@
 import {
   BatchClient,
   ClientException,
-  type ContainerOverrides,
   DescribeJobsCommand,
-  type JobDependency,
   type JobDetail,
   type JobSummary,
   ListJobsCommand,
   SubmitJobCommand,
-  type SubmitJobCommandInput,
   TerminateJobCommand,
 } from '@aws-sdk/client-batch'
 import { systemClock } from '../clock.ts'
@@ -18,6 +15,7 @@ import type { Clock, FailedChild, Job, JobRequest, Jobs } from '../ports.ts'
 import { JobStatus } from '../vocabulary.ts'
 import { clientSettings } from './client-settings.ts'
 import { awsFault, repeated } from './faults.ts'
+import { submission } from './submission.ts'
 
 /** Our names are used once or twice; a prefix can match no more, for JOB_NAME without `*` is the whole name. */
 const findPagesMax = 10
@@ -63,49 +61,18 @@ async function submit(client: BatchClient, request: JobRequest): Promise<{ jobId
   }
 }
 
-function submission(request: JobRequest): SubmitJobCommandInput {
-  const { name, queue, definition, size, share } = request
-  const dependsOn = dependenciesOf(request)
-  return {
-    jobName: name,
-    jobQueue: queue,
-    jobDefinition: definition,
-    // Batch refuses an array of one: that is a plain job.
-    ...(size === 1 ? {} : { arrayProperties: { size } }),
-    ...(dependsOn.length === 0 ? {} : { dependsOn }),
-    ...overridesOf(request),
-    ...(share && { shareIdentifier: share.identifier, schedulingPriorityOverride: share.priority }),
-    timeout: { attemptDurationSeconds: request.timeoutSeconds },
-  }
-}
-
-/** A plain job has no children that could wait for each other. */
-function dependenciesOf({ size, sequential, after }: JobRequest): JobDependency[] {
-  return [
-    ...(sequential && size > 1 ? [{ type: 'SEQUENTIAL' as const }] : []),
-    ...(after === undefined ? [] : [{ jobId: after }]),
-  ]
-}
-
-function overridesOf(
-  request: JobRequest,
-): Pick<SubmitJobCommandInput, 'containerOverrides' | 'nodeOverrides'> {
-  const { environment, vcpus, memoryMiB, nodes } = request
-  const containerOverrides: ContainerOverrides = {
-    environment: Object.entries(environment).map(([name, value]) => ({ name, value })),
-    resourceRequirements: [
-      { type: 'VCPU', value: String(vcpus) },
-      { type: 'MEMORY', value: String(memoryMiB) },
-    ],
-  }
-  if (nodes === undefined) return { containerOverrides }
-  return {
-    nodeOverrides: { numNodes: nodes, nodePropertyOverrides: [{ targetNodes: '0:', containerOverrides }] },
+/** A queue that is gone, as its pipeline is, has no jobs. */
+async function find(client: BatchClient, clock: Clock, name: string, jobQueue: string): Promise<Job[]> {
+  try {
+    return await findListed(client, clock, name, jobQueue)
+  } catch (error) {
+    if (error instanceof Error && error.cause instanceof ClientException) return []
+    throw error
   }
 }
 
 /** With a filter, ListJobs ignores jobStatus and lists every status; children are never among them. */
-async function find(client: BatchClient, clock: Clock, name: string, jobQueue: string): Promise<Job[]> {
+async function findListed(client: BatchClient, clock: Clock, name: string, jobQueue: string): Promise<Job[]> {
   const found: JobSummary[] = []
   let nextToken: string | undefined
   for (let page = 0; page < findPagesMax; page++) {

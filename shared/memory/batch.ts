@@ -1,6 +1,7 @@
 /** The machinery of the in-memory Batch; shared/memory/jobs.ts says what it offers. */
 import { isoTime } from '../clock.ts'
 import { MillraceError } from '../errors.ts'
+import { dependentReason } from '../failure.ts'
 import type { FailedChild, Job, JobRequest } from '../ports.ts'
 import { padded } from '../records.ts'
 import { JobStatus } from '../vocabulary.ts'
@@ -9,14 +10,16 @@ import type { AttemptOutcome, MemoryJobs, MemoryJobsOptions } from './jobs.ts'
 import {
   type Child,
   described,
-  failedChild,
+  failedPage,
+  followersOf,
+  foundIn,
   hasEnded,
   logStream,
   type SubmittedJob,
+  statusOfAwaited,
   submittedJob,
 } from './submitted-job.ts'
 
-const failuresPerPage = 1000
 const describedMax = 100
 
 export class BatchInMemory implements MemoryJobs {
@@ -29,10 +32,16 @@ export class BatchInMemory implements MemoryJobs {
   }
 
   async submit(request: JobRequest): Promise<{ jobId: string }> {
-    const job = submittedJob(this.#newName(), request, this.#options.clock.now())
+    const before = statusOfAwaited(this.#jobs, request)
+    const job = submittedJob(this.#newName(), request, this.#options.clock.now(), before)
     this.#jobs.set(job.jobId, job)
     if (job.children.length > 1) this.#say(job)
     for (const child of job.children) this.#say(job, child)
+    if (before === JobStatus.FAILED)
+      this.#follow(
+        job.children.map(child => ({ job, child })),
+        before,
+      )
     return { jobId: job.jobId }
   }
 
@@ -48,26 +57,22 @@ export class BatchInMemory implements MemoryJobs {
       throw new MillraceError('REQUEST_REFUSED', `DescribeJobs takes at most ${describedMax} ids`)
     }
     return [...new Set(jobIds)].flatMap(jobId => {
-      const found = this.#find(jobId)
+      const found = foundIn(this.#jobs, jobId)
       if (found === undefined || !this.#visible(found.job)) return []
       return [described(found.job, found.child)]
     })
   }
 
   async failures(jobId: string, after?: string): Promise<{ failed: FailedChild[]; next?: string }> {
-    const failed = (this.#jobs.get(jobId)?.children ?? []).filter(child => child.status === JobStatus.FAILED)
-    const from = after === undefined ? 0 : failed.findIndex(child => child.index > Number(after))
-    const page = from === -1 ? [] : failed.slice(from, from + failuresPerPage)
-    const last = page.at(-1)
-    const more = last !== undefined && last !== failed.at(-1)
-    return { failed: page.map(failedChild), ...(more ? { next: String(last.index) } : {}) }
+    return failedPage(this.#jobs.get(jobId), after)
   }
 
   async terminate(jobId: string, reason: string): Promise<void> {
-    const found = this.#find(jobId)
+    const found = foundIn(this.#jobs, jobId)
     if (found === undefined) return
     const targets = found.child === undefined ? found.job.children : [found.child]
-    for (const child of targets)
+    // The last first: whoever waits is ended for this reason, and not for the end of another.
+    for (const child of targets.toReversed())
       this.#end(found.job, child, { status: JobStatus.FAILED, statusReason: reason })
   }
 
@@ -79,7 +84,7 @@ export class BatchInMemory implements MemoryJobs {
   }
 
   knows(jobId: string): boolean {
-    return this.#find(jobId) !== undefined
+    return foundIn(this.#jobs, jobId) !== undefined
   }
 
   children(jobId: string): Readonly<Child>[] {
@@ -124,21 +129,23 @@ export class BatchInMemory implements MemoryJobs {
     child.statusReason = outcome.statusReason ?? 'Essential container in task exited'
     child.stoppedAt = this.#options.clock.now()
     this.#move(job, child, outcome.status)
+    this.#follow(followersOf(this.#jobs.values(), job, child), outcome.status)
     return true
+  }
+
+  #follow(waiting: { job: SubmittedJob; child: Child }[], after: JobStatus): void {
+    const failed = after === JobStatus.FAILED
+    for (const { job, child } of waiting) {
+      if (failed)
+        Object.assign(child, { statusReason: dependentReason, stoppedAt: this.#options.clock.now() })
+      this.#move(job, child, failed ? JobStatus.FAILED : JobStatus.RUNNABLE)
+    }
   }
 
   #closeAttempt(job: SubmittedJob, child: Child, outcome: Omit<AttemptOutcome, 'status'>): void {
     const { statusReason, reason, exitCode } = outcome
-    const stoppedAt = this.#options.clock.now()
-    const stream = logStream(job, child)
-    child.attempts.push({
-      startedAt: child.startedAt,
-      stoppedAt,
-      statusReason,
-      reason,
-      exitCode,
-      logStream: stream,
-    })
+    const times = { startedAt: child.startedAt, stoppedAt: this.#options.clock.now() }
+    child.attempts.push({ ...times, statusReason, reason, exitCode, logStream: logStream(job, child) })
   }
 
   #move(job: SubmittedJob, child: Child, status: JobStatus): void {
@@ -148,7 +155,9 @@ export class BatchInMemory implements MemoryJobs {
     const isPlain = child.jobId === job.jobId
     if (isPlain) [job.status, job.statusReason] = [child.status, child.statusReason]
     this.#say(job, child)
-    if (!isPlain && job.summary.SUCCEEDED + job.summary.FAILED === job.children.length) this.#endParent(job)
+    if (job.summary.SUCCEEDED + job.summary.FAILED < job.children.length) return
+    if (!isPlain) this.#endParent(job)
+    this.#follow(followersOf(this.#jobs.values(), job), job.status)
   }
 
   #endParent(job: SubmittedJob): void {
@@ -176,19 +185,11 @@ export class BatchInMemory implements MemoryJobs {
 
   /** What has a container of its own. Errors: NOT_FOUND, also for the parent of an array. */
   #runner(childId: string): { job: SubmittedJob; child: Child } {
-    const found = this.#find(childId)
+    const found = foundIn(this.#jobs, childId)
     const child = found?.child ?? (found?.job.children.length === 1 ? found.job.children[0] : undefined)
     if (found === undefined || child === undefined) {
       throw new MillraceError('NOT_FOUND', `No child or plain job ${childId}`)
     }
     return { job: found.job, child }
-  }
-
-  #find(jobId: string): { job: SubmittedJob; child?: Child } | undefined {
-    const [parentId = '', index] = jobId.split(':')
-    const job = this.#jobs.get(parentId)
-    if (job === undefined || index === undefined) return job && { job }
-    const child = job.children[Number(index)]
-    return child?.jobId === jobId ? { job, child } : undefined
   }
 }

@@ -48,24 +48,39 @@ export const hasEnded = (status: JobStatus): boolean =>
 export const logStream = (job: SubmittedJob, child: Child): string =>
   `${job.request.definition}/default/${child.jobId.replace(':', '-')}-${child.attempt}`
 
-/** Every child RUNNABLE at once: what delays it in AWS is not ours to imitate. Errors: REQUEST_REFUSED. */
-export function submittedJob(jobId: string, request: JobRequest, createdAt: number): SubmittedJob {
+/**
+ * Every child that waits for nobody is RUNNABLE at once: what delays it in AWS is not ours to imitate. `before`: the
+ * status of the job that it is to come after. Errors: REQUEST_REFUSED.
+ */
+export function submittedJob(
+  jobId: string,
+  request: JobRequest,
+  createdAt: number,
+  before: JobStatus = JobStatus.SUCCEEDED,
+): SubmittedJob {
   refuseWhatBatchRefuses(request)
   const isArray = request.size > 1
-  const summary = Object.fromEntries(Object.values(JobStatus).map(status => [status, 0]))
+  const firstStatus = (index: number): JobStatus =>
+    before !== JobStatus.SUCCEEDED || (request.sequential && index > 0)
+      ? JobStatus.PENDING
+      : JobStatus.RUNNABLE
+  const children = Array.from({ length: request.size }, (_, index) => ({
+    jobId: isArray ? `${jobId}:${index}` : jobId,
+    index,
+    status: firstStatus(index),
+    attempt: 1,
+    attempts: [],
+  }))
+  const summary = Object.fromEntries(
+    Object.values(JobStatus).map(word => [word, children.filter(({ status }) => status === word).length]),
+  )
   return {
     jobId,
     request: structuredClone(request),
     createdAt,
-    children: Array.from({ length: request.size }, (_, index) => ({
-      jobId: isArray ? `${jobId}:${index}` : jobId,
-      index,
-      status: JobStatus.RUNNABLE,
-      attempt: 1,
-      attempts: [],
-    })),
-    summary: { ...(summary as Record<JobStatus, number>), RUNNABLE: request.size },
-    status: isArray ? JobStatus.PENDING : JobStatus.RUNNABLE,
+    children,
+    summary: summary as Record<JobStatus, number>,
+    status: isArray ? JobStatus.PENDING : firstStatus(0),
   }
 }
 
@@ -106,8 +121,62 @@ export function described(job: SubmittedJob, child?: Child): Job {
   }
 }
 
+const failuresPerPage = 1000
+
 /** As ListJobs(arrayJobId, jobStatus FAILED) answers. */
-export function failedChild(child: Child): FailedChild {
+export function failedPage(
+  job: SubmittedJob | undefined,
+  after?: string,
+): { failed: FailedChild[]; next?: string } {
+  const failed = (job?.children ?? []).filter(child => child.status === JobStatus.FAILED)
+  const from = after === undefined ? 0 : failed.findIndex(child => child.index > Number(after))
+  const page = from === -1 ? [] : failed.slice(from, from + failuresPerPage)
+  const last = page.at(-1)
+  const more = last !== undefined && last !== failed.at(-1)
+  return { failed: page.map(failedChild), ...(more ? { next: String(last.index) } : {}) }
+}
+
+/** Errors: NOT_FOUND. */
+export function statusOfAwaited(
+  jobs: ReadonlyMap<string, SubmittedJob>,
+  { after }: JobRequest,
+): JobStatus | undefined {
+  const awaited = after === undefined ? undefined : jobs.get(after)
+  if (after !== undefined && awaited === undefined)
+    throw new MillraceError('NOT_FOUND', `Job dependency ${after} not found`)
+  return awaited?.status
+}
+
+/** `<parent>:<index>`, or a job as a whole. */
+export function foundIn(
+  jobs: ReadonlyMap<string, SubmittedJob>,
+  jobId: string,
+): { job: SubmittedJob; child?: Child } | undefined {
+  const [parentId = '', index] = jobId.split(':')
+  const job = jobs.get(parentId)
+  if (job === undefined || index === undefined) return job && { job }
+  const child = job.children[Number(index)]
+  return child?.jobId === jobId ? { job, child } : undefined
+}
+
+/** Whom the end of a child, or of a job as a whole, sets free: all of them where it FAILED. */
+export function followersOf(
+  jobs: Iterable<SubmittedJob>,
+  job: SubmittedJob,
+  ended?: Child,
+): { job: SubmittedJob; child: Child }[] {
+  const isPending = ({ status }: Child): boolean => status === JobStatus.PENDING
+  const failed = (ended ?? job).status === JobStatus.FAILED
+  const firstOf = (of: SubmittedJob, from: number) =>
+    of.children
+      .slice(from, failed || !of.request.sequential ? undefined : from + 1)
+      .filter(isPending)
+      .map(child => ({ job: of, child }))
+  if (ended !== undefined) return job.request.sequential ? firstOf(job, ended.index + 1) : []
+  return [...jobs].filter(({ request }) => request.after === job.jobId).flatMap(each => firstOf(each, 0))
+}
+
+function failedChild(child: Child): FailedChild {
   return {
     index: child.index,
     jobId: child.jobId,

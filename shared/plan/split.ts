@@ -4,6 +4,7 @@ import { cutsOf } from '../plan.ts'
 import type { Pieces } from '../records.ts'
 import { plannedTask } from '../stages.ts'
 import { Stage } from '../vocabulary.ts'
+import { heldToNodes } from './nodes.ts'
 import { isRefusal, type Refusal } from './refusal.ts'
 
 /** Large enough for few requests; two of them are in the splitter's memory. */
@@ -35,5 +36,5 @@ export function planPieces(document: RunDocument, split: Pieces, bucket: string)
   const dataStart = Math.min(document.layout.skipBytes, dataEnd)
   const cuts = cutsOf(dataEnd - dataStart, document.partitionBytes || undefined)
   if (isRefusal(cuts)) return cuts
-  return { ...document, dataStart, dataEnd, ...cuts, pieces: { ...split, bucket } }
+  return heldToNodes({ ...document, dataStart, dataEnd, ...cuts, pieces: { ...split, bucket } })
 }

@@ -80,8 +80,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the run moves on before its round is written',
     file: 'functions/settle.ts',
-    from: 'const { pages, chunks } = plannedRound(round, verdict.assignments)\n',
-    to: "const { pages, chunks } = plannedRound(round, verdict.assignments)\n  if (resplits.length === 0) await moveRun(world, run, 'waited', { round, stage: stageOf(run) })\n",
+    from: 'const { pages, chunks } = plannedRound(round, verdict.assignments, job)\n',
+    to: "const { pages, chunks } = plannedRound(round, verdict.assignments, job)\n  if (resplits.length === 0) await moveRun(world, run, 'waited', { round, stage: stageOf(run) })\n",
   },
   {
     name: 'the run SUCCEEDED before its certificate is written',

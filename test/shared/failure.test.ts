@@ -53,7 +53,7 @@ const ends: [AttemptEnd, FailureCode][] = [
   [{ statusReason: 'Terminated by Millrace: cancelled' }, 'CANCELLED'],
   [{ statusReason: 'Terminated by Millrace: another job has its work' }, 'SUPERSEDED'],
   [{ statusReason: 'JobQueue deleted' }, 'CANCELLED'],
-  [{ statusReason: 'Dependent Job failed' }, 'CANCELLED'],
+  [{ statusReason: 'Dependent Job failed' }, 'SUPERSEDED'],
   [{ statusReason: 'words that AWS adds tomorrow' }, 'UNKNOWN'],
   [{ statusReason: 'words that AWS adds tomorrow', reason: 'NewError: x', exitCode: 75 }, 'TEMPORARY'],
   [{}, 'UNKNOWN'],

@@ -1,13 +1,27 @@
 /** The wish that this process leaves off: heard by whoever reads, at the next record boundary. */
+import type { RunDocument } from '../../shared/documents.ts'
 import type { Rest } from '../../shared/records.ts'
+import { Stage } from '../../shared/vocabulary.ts'
 
 /** What must end at once ends at either. */
-export function stopOf(given: {
-  signal?: AbortSignal | undefined
-  leave?: Leave | undefined
-}): AbortSignal | undefined {
+export function stopOf(given: Wishes): AbortSignal | undefined {
   const signals = [given.signal, given.leave?.ending].filter(signal => signal !== undefined)
   return signals.length === 0 ? undefined : AbortSignal.any(signals)
+}
+
+interface Wishes {
+  signal?: AbortSignal | undefined
+  leave?: Leave | undefined
+}
+
+/**
+ * Who leaves off goes on in another partition of the next round: not a stream that is being split, which is begun anew
+ * and finds what is laid down, and not where the next partition in line would go first.
+ */
+export function heeded(wishes: Wishes, { run, stage }: { run: RunDocument; stage: Stage }): Wishes {
+  const { signal, leave } = wishes
+  if (stage === Stage.split) return { signal: stopOf(wishes), leave }
+  return run.pipeline.job.sequential ? { signal: stopOf(wishes) } : { signal, leave }
 }
 
 export class Leave {
