@@ -1,5 +1,6 @@
 /** Each pipeline's schedule is in the stack exactly as it was written, and may do what a tick takes and no more. */
 import assert from 'node:assert/strict'
+import { rm } from 'node:fs/promises'
 import { describe, test } from 'node:test'
 import { scheduleResources } from '../../infra/schedules.ts'
 import { ownEnvelope } from '../../local/events/envelope.ts'
@@ -7,7 +8,7 @@ import { parseScheduleDue } from '../../shared/events.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
 import { scheduleDue } from '../../shared/ticks.ts'
 import { pipelineOf } from '../shared/given.ts'
-import { at, type Node } from './packaged.ts'
+import { at, type Node, packagePipelines } from './packaged.ts'
 
 const pipeline = (name: string, schedule?: object): Pipeline =>
   pipelineOf({ name, source: { prefix: `${name}/`, format: 'lines', ...(schedule ? { schedule } : {}) } })
@@ -98,4 +99,14 @@ describe('the schedules of a stack', () => {
       ['dynamodb:Query', { 'Fn::Sub': `${'$'}{Table.Arn}/index/pipeline` }],
     ])
   })
+})
+
+test('a package of these pipelines has exactly their schedules, beside that of reconcile', async t => {
+  const { template, dir } = await packagePipelines([hourly, nightly, dropped], '--stage', 'prod')
+  t.after(() => rm(dir, { recursive: true, force: true }))
+  const packaged = schedulesOf(template.Resources as Resources)
+  const own = packaged.filter(({ Description }) => String(Description).startsWith('A tick'))
+  assert.deepEqual(own, schedulesOf(made([hourly, nightly], 'prod')))
+  assert.equal(packaged.length, own.length + 1)
+  assert.deepEqual(template.Resources.TicksRole, made([hourly], 'prod').TicksRole)
 })
