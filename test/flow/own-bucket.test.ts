@@ -9,7 +9,7 @@ import { MillraceError } from '../../shared/errors.ts'
 import type { PipelineInput } from '../../shared/pipeline.ts'
 import { runIdOf } from '../../shared/plan.ts'
 import { groupsPrefix, manifestsPrefix } from '../../shared/reserved.ts'
-import { RunState } from '../../shared/vocabulary.ts'
+import { EventType, ownSource, RunState } from '../../shared/vocabulary.ts'
 import type { World } from '../../shared/world.ts'
 import { type HouseOptions, MemoryHouse } from '../../sim/memory-house.ts'
 import { person } from '../../sim/port-calls.ts'
@@ -169,6 +169,18 @@ describe('a bucket that S3 lets nobody read', () => {
       assert.deepEqual([run?.state, run?.failure?.code], [RunState.REFUSED, 'SOURCE_NOT_READABLE'])
     })
   }
+
+  test('has each of a group REFUSED by itself', async () => {
+    const house = houseOf({ pipelines: [lines, grouped] })
+    const world = refusing(house, bucket)
+    await partition(world, createdIn(bucket, 'text/a.txt'))
+    await house.ports.clock.advance(61_000)
+    const detail = { runId: '', pipeline: 'lake', group: 0 }
+    await partition(world, { source: ownSource, 'detail-type': EventType.groupDue, detail })
+    const [run, ...others] = await runsOf(house, 'lake')
+    assert.deepEqual(others, [])
+    assert.deepEqual([run?.state, run?.failure?.code], [RunState.REFUSED, 'SOURCE_NOT_READABLE'])
+  })
 
   test("cannot be the stage's own: then the event waits until the stage is repaired", async () => {
     const house = houseOf()

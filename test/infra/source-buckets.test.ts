@@ -58,8 +58,8 @@ describe('events of other buckets', () => {
   })
 
   test('come in by several rules where one pattern cannot name all prefixes, still once each', () => {
-    const many = Array.from({ length: 60 }, (_, at) =>
-      from({ bucket: 'lake', prefix: `${'long/'.repeat(20)}${at}/` }),
+    const many = Array.from({ length: 60 }, (_, number) =>
+      from({ bucket: 'lake', prefix: `${'long/'.repeat(20)}${number}/` }),
     )
     const rules = rulesOf(many)
     assert.ok(rules.length > 2)

@@ -1,5 +1,5 @@
 /** IAM as our roles use it: what a role is granted, and whether a call is within that. */
-import { type Node, ofType, type Template } from '../packaged.ts'
+import { idOf, type Node, ofType, type Template } from '../packaged.ts'
 import { resolved } from './resolve.ts'
 
 /** One thing that a call must be allowed to do. */
@@ -18,16 +18,23 @@ export interface Grant {
   condition: Readonly<Record<string, Readonly<Record<string, string>>>>
 }
 
-/** Every role's grants, by its logical id. Errors: a statement that this evaluator would get wrong. */
+/** Every role's grants, by its logical id: its own, and those of policies that are put to it. Errors: a statement that this evaluator would get wrong. */
 export function grantsOf(template: Template): Map<string, Grant[]> {
   return new Map(
     ofType(template, 'AWS::IAM::Role').map(([id, { Properties }]) => {
-      const policies = (resolved(Properties.Policies ?? [], template) as Node[]).map(
+      const inline = resolved(Properties.Policies ?? [], template) as Node[]
+      const policies = [...inline, ...attachedTo(id, template)].map(
         ({ PolicyDocument }) => (PolicyDocument as { Statement: Node[] }).Statement,
       )
       return [id, policies.flat(1).flatMap(statement => grantsIn(statement, id))]
     }),
   )
+}
+
+function attachedTo(role: string, template: Template): Node[] {
+  return [...ofType(template, 'AWS::IAM::Policy'), ...ofType(template, 'AWS::IAM::ManagedPolicy')]
+    .filter(([, { Properties }]) => (Properties.Roles as unknown[]).some(one => idOf(one) === role))
+    .map(([, { Properties }]) => ({ PolicyDocument: resolved(Properties.PolicyDocument, template) }))
 }
 
 const known = ['Sid', 'Effect', 'Action', 'Resource', 'Condition']
@@ -72,6 +79,8 @@ const operators: Readonly<Record<string, (wanted: string, found: string) => bool
   StringLike: matches,
   ArnEquals: matches,
   ArnLike: matches,
+  // Of every value that the call has; ours have one.
+  'ForAllValues:StringLike': matches,
 }
 
 /** Actions know no case; resources do. A condition on a key that the call does not have does not hold. */
