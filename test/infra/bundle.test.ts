@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { type Bundle, bundleFunctions, checkPipelines } from '../../infra/bundle.ts'
 import { isError } from '../../shared/errors.ts'
+import type { Pipeline } from '../../shared/pipeline.ts'
 import { type FunctionName, functionNames } from '../../shared/vocabulary.ts'
 import { roleActions } from './roles.ts'
 
@@ -55,18 +56,27 @@ async function handlerOf(file: string): Promise<() => unknown> {
 }
 
 describe('bundling the functions', () => {
-  it('makes one module of each, with the pipelines compiled in and the map beside it', async () => {
+  it('makes one module of each, with the pipelines compiled in, and the maps and the pipelines beside them', async () => {
     const outDir = path.join(scratch, 'one-each')
     const bundles = await bundleFunctions({ functionsDir, pipelinesDir, outDir })
     assert.deepEqual(bundles.map(({ name }) => name).toSorted(), ['echo', 'queue'])
     assert.deepEqual((await readdir(outDir)).toSorted(), [
       'echo.mjs',
       'echo.mjs.map',
+      'pipelines.json',
       'queue.mjs',
       'queue.mjs.map',
     ])
     const handler = await handlerOf(path.join(outDir, 'echo.mjs'))
     assert.deepEqual(handler(), ['orders.ts', 'visits.ts'])
+    const written = JSON.parse(await readFile(path.join(outDir, 'pipelines.json'), 'utf8'))
+    assert.deepEqual(
+      written.map(({ name, retry }: Pipeline) => [name, retry.attempts]),
+      [
+        ['orders', 3],
+        ['visits', 3],
+      ],
+    )
   })
 
   it('can load packages that call require, and needs nothing beside the file', async () => {
