@@ -1,10 +1,18 @@
 /** What was given up on, what is known of it, and the way back. Pure. */
 import * as z from 'zod'
-import { type Envelope, isOwnEvent, parseJobEnd, parseObjectCreated, parseOwnEvent } from './events.ts'
+import {
+  type Envelope,
+  isOwnEvent,
+  parseJobEnd,
+  parseObjectCreated,
+  parseOwnEvent,
+  parseScheduleDue,
+} from './events.ts'
 import type { Pipeline } from './pipeline.ts'
 import { pipelineFor, runIdOf } from './plan.ts'
 import type { OwnEvent } from './ports.ts'
-import { EventType, type FunctionName, functionNames } from './vocabulary.ts'
+import { tickSource } from './ticks.ts'
+import { EventType, type FunctionName, functionNames, ownSource } from './vocabulary.ts'
 
 /** The dead-letter queues, by their names in infra/events.yml; of two of them, who could not do what they hold. */
 export const deadLetterQueues = {
@@ -85,7 +93,7 @@ export function factsOf(letter: DeadLetter, takers: Takers = nobody): LetterFact
   const { queue, attributes = {}, receives } = letter
   const body = parsed(letter.body)
   const record = failureRecord.safeParse(body).data
-  const event = record ? record.requestPayload : body
+  const event = tickOf(body) ?? (record ? record.requestPayload : body)
   const known: { function?: FunctionName } = deadLetterQueues[queue]
   const by = known.function ?? functionOf(record?.requestContext.functionArn ?? attributes.TARGET_ARN)
   const error = record ? wordsOf(record.responsePayload) : attributes.ERROR_MESSAGE
@@ -99,6 +107,17 @@ export function factsOf(letter: DeadLetter, takers: Takers = nobody): LetterFact
     tries: record?.requestContext.approximateInvokeCount ?? undelivered,
     ...(error === undefined ? {} : { error: firstLine(error) }),
     wayBack: backFrom(queue, event, by),
+  }
+}
+
+/** Scheduler gives up what it was told to send: the detail of an event that never was. */
+function tickOf(body: unknown): unknown {
+  const event = { source: ownSource, 'detail-type': EventType.scheduleDue, detail: body }
+  try {
+    parseScheduleDue(event)
+    return event
+  } catch {
+    return undefined
   }
 }
 
@@ -124,9 +143,10 @@ type Subject = Pick<LetterFacts, 'runId' | 'pipeline' | 'key'>
 
 /** A letter may be of any shape: that is why it is there. */
 function subjectOf(event: unknown, takers: Takers): Subject {
-  for (const read of [ownSubject, jobSubject, (one: unknown) => dropSubject(one, takers)]) {
+  const reads = [ownSubject, tickSubject, jobSubject, dropSubject]
+  for (const read of reads) {
     try {
-      const subject = read(event)
+      const subject = read(event, takers)
       if (subject !== undefined) return subject
     } catch {
       // Not of that shape.
@@ -138,6 +158,11 @@ function subjectOf(event: unknown, takers: Takers): Subject {
 function ownSubject(event: unknown): Subject {
   const { runId, pipeline } = parseOwnEvent(event)
   return { runId, pipeline }
+}
+
+function tickSubject(event: unknown, { dropsBucket }: Takers): Subject {
+  const tick = parseScheduleDue(event)
+  return { pipeline: tick.pipeline, runId: runIdOf(tick.pipeline, tickSource(dropsBucket, tick), '') }
 }
 
 function jobSubject(event: unknown): Subject | undefined {

@@ -106,3 +106,24 @@ test('a letter that is no JSON, or JSON of another shape, still has its queue an
     assert.equal(factsOf(letter('FunctionsDlq', body)).wayBack.to, 'unknown')
   }
 })
+
+test('a tick that Scheduler could not send, or that partition failed on, tells its run and goes back', () => {
+  const detail = { pipeline: pipeline.name, scheduledAt: '2026-11-21T06:00:00Z' }
+  const runId = runIdOf(
+    pipeline.name,
+    { bucket: 'drops', key: `_ticks/${pipeline.name}/2026-11-21T06:00:00Z` },
+    '',
+  )
+  const takers = { pipelines: [], dropsBucket: 'drops' }
+  const unsent = factsOf(letter('FunctionsDlq', detail, { attributes: { RETRY_ATTEMPTS: '20' } }), takers)
+  assert.deepEqual(unsent, {
+    event: EventType.scheduleDue,
+    pipeline: pipeline.name,
+    runId,
+    tries: 21,
+    wayBack: { to: 'bus', event: { type: EventType.scheduleDue, detail } },
+  })
+  const event = { source: 'millrace', 'detail-type': EventType.scheduleDue, detail }
+  const failed = factsOf(letter('DropsDlq', event), takers)
+  assert.deepEqual([failed.function, failed.runId, failed.wayBack], ['partition', runId, { to: 'queue' }])
+})
