@@ -43,10 +43,10 @@ export const fittings: Readonly<Record<string, Fitting & { neededFor: 'create' |
     answered: ['AWS::Events::EventBus'],
     neededFor: 'create',
   },
-  'a name for the repository': {
-    reason: 'moto 5.2.5 makes up a name with capitals, which ECR takes from nobody',
-    given: { type: 'AWS::ECR::Repository', property: 'RepositoryName', value: 'millrace-wire' },
-    neededFor: 'create',
+  'policies and their roles stay': {
+    reason: 'moto 5.2.5 takes no managed policy off its roles when it deletes it, and then deletes neither',
+    kept: ['AWS::IAM::ManagedPolicy', 'AWS::IAM::Role'],
+    neededFor: 'delete',
   },
   'the network stays': {
     reason: 'moto 5.2.5 deletes no route table of a stack, and without that no network',
@@ -175,7 +175,6 @@ const nameProperty: Readonly<Record<string, string>> = {
   'AWS::Events::Rule': 'Name',
   'AWS::IAM::Role': 'RoleName',
   'AWS::KMS::Key': 'KeyId',
-  'AWS::ECR::Repository': 'RepositoryName',
 }
 
 function named(template: Template, physicalIds: ReadonlyMap<string, string>): Template {

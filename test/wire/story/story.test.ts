@@ -26,7 +26,7 @@ import { runIdOf } from '../../../shared/plan.ts'
 import { fromItem, type RunRecord, recordKeys } from '../../../shared/records.ts'
 import { EventType, RunState } from '../../../shared/vocabulary.ts'
 import type { World } from '../../../shared/world.ts'
-import { at, idOf, ofType, type Packaged, packageService, type Template } from '../../infra/packaged.ts'
+import { at, idOf, ofType, type Packaged, packagePipelines, type Template } from '../../infra/packaged.ts'
 import { callersIn } from '../../infra/policy/callers.ts'
 import { keysOf } from '../../infra/policy/keys.ts'
 import { nameOf } from '../../infra/policy/resolve.ts'
@@ -72,7 +72,7 @@ function onServers(): void {
 
   before(async () => {
     dir = await mkdtemp(path.join(tmpdir(), 'millrace-wire-'))
-    packaged = await packageService('--param', `slackSecret=${secret}`)
+    packaged = await packagePipelines(pipelines, '--param', `slackSecret=${secret}`)
     slack = await listening(said)
     const webhookUrl = `http://127.0.0.1:${(slack.address() as AddressInfo).port}/hook`
     servers = await openServers(packaged.template, { name: secret, value: { webhookUrl } })
