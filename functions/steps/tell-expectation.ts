@@ -47,7 +47,9 @@ async function tell(
   slack: string,
 ): Promise<NonNullable<ExpectationRecord['thread']>> {
   const channel = day.thread?.channel ?? slack
-  const words = expectationMessage(day, pipeline.source.prefix, world.config.stage)
+  const { bucket, prefix } = pipeline.source
+  const place = bucket === undefined ? prefix : `s3://${bucket}/${prefix}`
+  const words = expectationMessage(day, place, world.config.stage)
   const posted = await world.chat.post({ ...words, channel }).catch(error => unclaim(world, day, error))
   world.log.info('told', { pipeline: day.pipeline, date: day.date, expectation: day.state, channel })
   return day.thread ?? { channel, ...posted }
