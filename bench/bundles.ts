@@ -22,7 +22,8 @@ const lambda = {
 const workers: [string, string[]][] = [
   ['worker, up to its first call', ['worker/work.ts', 'shared/aws/worker-ports.ts']],
   ['the same with DuckDB', ['worker/work.ts', 'shared/aws/worker-ports.ts', 'worker/duckdb/session.ts']],
-  ["the same with every function's clients", ['worker/work.ts', 'shared/aws/ports.ts']],
+  ["the worker's ports alone", ['shared/aws/worker-ports.ts']],
+  ['all ports, as the command line has them', ['shared/aws/ports.ts']],
 ]
 
 export async function bundlesTable(): Promise<string> {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isoTime, systemClock } from '../shared/clock.ts'
+import { bundlesTable } from './bundles.ts'
 import { formatsOptions, formatsReport } from './formats.ts'
 import { manyPartitionsTables } from './many-partitions.ts'
 import { planningTable } from './planning.ts'
@@ -21,6 +22,7 @@ const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
 try {
   const machine = `${availableParallelism()} cores of ${cpus()[0]?.model ?? 'an unknown processor'}`
   say(`${isoTime(systemClock.now()).slice(0, 10)}, Node ${process.versions.node}, ${machine}`)
+  say(`## Loading a function, and the worker\n\n${await bundlesTable()}`)
   say(`## Planning\n\n${await planningTable()}`)
   say(`## Planning an object of 10 TB\n\n${await planningFormatsTables()}`)
   say(`## A run, for each of its partitions\n\n${await manyPartitionsTables()}`)
