@@ -13,9 +13,8 @@ const names = z
 
 const schema = z.object({
   stage: z.string().min(1),
-  /** Empty: `imageTag` in the repository that the stack makes. */
+  /** Empty: not known yet; Batch refuses a job definition without one, and so the stack is not deployed. */
   image: z.string(),
-  imageTag: z.coerce.string().min(1),
   maxvCpus: vcpus,
   maxvCpusOnDemand: vcpus,
   fairShare: yesOrNo,

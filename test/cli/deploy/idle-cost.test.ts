@@ -1,6 +1,6 @@
 /** What the packaged template costs while nobody uses it, and what must never be called free. */
 import assert from 'node:assert/strict'
-import { rm } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { contentsOf, keptResources } from '../../../cli/deploy/contents.ts'
@@ -9,7 +9,7 @@ import { type IdleCost, idleCost } from '../../../cli/deploy/idle-cost.ts'
 import { ticksPerMonth } from '../../../cli/deploy/meters.ts'
 import { actionsFor, type Deployer, deployerFile, unknownTypes } from '../../../cli/deploy/permissions.ts'
 import { prices } from '../../../cli/deploy/prices.ts'
-import type { Resource, Template } from '../../../cli/deploy/template.ts'
+import { madeResources, type Resource, type Template } from '../../../cli/deploy/template.ts'
 import { readYaml } from '../../../local/serverless/variables.ts'
 import { type Packaged, packageService } from '../../infra/packaged.ts'
 
@@ -58,7 +58,7 @@ describe('what is deployed', () => {
   test('is listed whole, in groups: nothing is left over', () => {
     const contents = contentsOf(template, image)
     const count = contents.reduce((sum, group) => sum + group.count, 0)
-    assert.equal(count, Object.keys(template.Resources).length + Object.keys(image.Resources).length)
+    assert.equal(count, madeResources(template).length + madeResources(image).length)
     assert.ok(!contents.some(({ group }) => group === 'others'))
   })
 
@@ -82,6 +82,22 @@ describe('what is deployed', () => {
       [],
     )
   })
+})
+
+test('every type of resource that infra/ can make has a price and its permissions', async () => {
+  const files = (await readdir(path.join(root, 'infra'), { recursive: true })).filter(name =>
+    /\.(ts|yml)$/.test(name),
+  )
+  const texts = await Promise.all(files.map(name => readFile(path.join(root, 'infra', name), 'utf8')))
+  const types = new Set(
+    files.flatMap((name, at) =>
+      name === 'deployer.yml' ? [] : (texts[at]?.match(/AWS::[A-Z]\w+::\w+/g) ?? []),
+    ),
+  )
+  assert.ok(types.size > 30)
+  const all = { Resources: Object.fromEntries([...types].map(Type => [Type, { Type }])) }
+  assert.deepEqual(idleCost(all).unpriced, [])
+  assert.deepEqual(unknownTypes([all], deployer), [])
 })
 
 describe('what is never called free', () => {
