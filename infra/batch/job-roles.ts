@@ -54,8 +54,11 @@ export function jobRole(pipeline: Pipeline): Node {
     ...sourceStatements(pipeline),
     // Its plan; what was split for it, what was kept for it.
     allow(['s3:GetObject'], [own('runs'), own('pieces'), own('checkpoints')]),
-    // Giving up: pieces, checkpoints and rejects that are large go up in parts.
-    allow(['s3:PutObject', 's3:AbortMultipartUpload'], [own('runs'), own('pieces'), own('checkpoints')]),
+    // Giving up: what is large goes up in parts.
+    allow(
+      ['s3:PutObject', 's3:AbortMultipartUpload'],
+      [keysIn('StateBucket', `runs/${name}_*/rejects/*`), own('pieces'), own('checkpoints')],
+    ),
     // What a command kept between attempts, once its partition has succeeded.
     allow(['s3:DeleteObject'], [own('checkpoints')]),
     allow(['s3:ListBucket'], [attribute('StateBucket', 'Arn')], {

@@ -1,5 +1,5 @@
 /** Policy documents as the template has them, with its functions answered for one account and Region. */
-import { at, type Node, type Template, walk } from './packaged.ts'
+import { at, idOf, type Node, ofType, resource, type Template, walk } from './packaged.ts'
 
 export interface Statement {
   Sid: string
@@ -33,10 +33,19 @@ export function statementsOf(document: Node): Statement[] {
     }))
 }
 
-/** What a role's own policies allow. */
-export function grantsOf(role: Node): Statement[] {
-  return ((role.Policies ?? []) as Node[]).flatMap(({ PolicyDocument }) =>
-    statementsOf(PolicyDocument as Node),
+/** What a role's own policies allow, and those that are attached to it. */
+export function grantsOf(id: string, template: Template): Statement[] {
+  const role = resource(template, id, 'AWS::IAM::Role')
+  const own = ((role.Policies ?? []) as Node[]).map(({ PolicyDocument }) => PolicyDocument)
+  return [...own, ...attachedTo(id, template)].flatMap(document => statementsOf(document as Node))
+}
+
+/** Documents of policies that are resources of their own. */
+export function attachedTo(id: string, template: Template): unknown[] {
+  return ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy'].flatMap(type =>
+    ofType(template, type)
+      .filter(([, { Properties }]) => (Properties.Roles as unknown[]).some(role => idOf(role) === id))
+      .map(([, { Properties }]) => Properties.PolicyDocument),
   )
 }
 

@@ -74,12 +74,15 @@ const unsorted: Record<string, string[]> = {
     'ecr:BatchGetImage',
     'ecr:GetDownloadUrlForLayer',
   ],
-  JobRole: [
+  // Of each pipeline: flights is the one of this repository.
+  JobRoleFlights: [
     ...onDrops,
     ...onState,
     's3:AbortMultipartUpload',
     ...writeOutput,
     's3:DeleteObject',
+    // Of the drops, and below prefixes of the state.
+    's3:ListBucket',
     's3:ListBucket',
     'dynamodb:GetItem',
     'dynamodb:UpdateItem',

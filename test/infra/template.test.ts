@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { access, readFile, rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { compilePattern } from '../../local/events/event-pattern.ts'
 import { configFrom } from '../../shared/config.ts'
-import { classify } from '../../shared/failure.ts'
 import { functionNames } from '../../shared/vocabulary.ts'
 import {
   at,
@@ -17,6 +16,8 @@ import {
   type Template,
   walk,
 } from './packaged.ts'
+import { grantsOf } from './policies.ts'
+import { resolved } from './policy/resolve.ts'
 import { roleActions, starResources } from './roles.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
@@ -32,7 +33,6 @@ const functionId = (name: string): string => `${name[0]?.toUpperCase()}${name.sl
 const functionOf = (name: string): Node => resource(template, functionId(name), 'AWS::Lambda::Function')
 const queue = (id: string): Node => resource(template, id, 'AWS::SQS::Queue')
 
-const definition = (): Node => resource(template, 'JobDefinition', 'AWS::Batch::JobDefinition')
 const roles = (): [string, Node][] =>
   ofType(template, 'AWS::IAM::Role').map(([id, { Properties }]) => [id, Properties])
 
@@ -44,19 +44,6 @@ function workedBy(target: string): string {
     ) ?? []
   const id = mapping === undefined ? target : idOf(mapping.Properties.FunctionName)
   return functionNames.find(name => functionId(name) === id) ?? id
-}
-
-/** Actions and resources of a role's statements, conditional ones included. */
-function statements(role: Node): { Effect: string; Action: string[]; Resource: unknown[] }[] {
-  const documents = (role.Policies ?? []) as { PolicyDocument: { Statement: Node[] } }[]
-  return documents
-    .flatMap(({ PolicyDocument }) => PolicyDocument.Statement)
-    .map(statement => (statement['Fn::If'] as Node[] | undefined)?.[1] ?? statement)
-    .map(statement => ({
-      Effect: String(statement.Effect),
-      Action: [statement.Action].flat() as string[],
-      Resource: [statement.Resource].flat(),
-    }))
 }
 
 describe('the template', () => {
@@ -100,9 +87,8 @@ describe('the template', () => {
       'StateBucket',
       'OutputBucket',
       'Bus',
-      'JobQueue',
-      'JobQueueOnDemand',
-      'JobDefinition',
+      'JobPrefix',
+      'FairShare',
     ]) {
       assert.ok(template.Outputs[output]?.Value, output)
     }
@@ -244,9 +230,9 @@ describe('what each part may do', () => {
   })
 
   it('is exactly what it calls, action by action', () => {
-    const allowed = roles().map(([id, role]) => [
+    const allowed = roles().map(([id]) => [
       id,
-      statements(role)
+      grantsOf(id, template)
         .flatMap(({ Action }) => Action)
         .toSorted(),
     ])
@@ -254,8 +240,8 @@ describe('what each part may do', () => {
   })
 
   it('is never a wildcard action, and nothing but Allow', () => {
-    for (const [id, role] of roles()) {
-      for (const { Effect, Action } of statements(role)) {
+    for (const [id] of roles()) {
+      for (const { Effect, Action } of grantsOf(id, template)) {
         assert.equal(Effect, 'Allow', id)
         assert.deepEqual(
           Action.filter(action => !/^[a-z0-9-]+:[A-Za-z]+$/.test(action)),
@@ -267,15 +253,15 @@ describe('what each part may do', () => {
   })
 
   it('is on a named resource, but for the actions that know none', () => {
-    const stars = roles().flatMap(([, role]) =>
-      statements(role).flatMap(({ Action, Resource }) => (Resource.includes('*') ? Action : [])),
+    const stars = roles().flatMap(([id]) =>
+      grantsOf(id, template).flatMap(({ Action, Resource }) => (Resource.includes('*') ? Action : [])),
     )
     assert.deepEqual([...new Set(stars)].toSorted(), starResources)
   })
 
   it('lets the functions and their schedules put events, on our own bus alone', () => {
-    const putting = roles().filter(([, role]) =>
-      statements(role).some(({ Action }) => Action.includes('events:PutEvents')),
+    const putting = roles().filter(([id]) =>
+      grantsOf(id, template).some(({ Action }) => Action.includes('events:PutEvents')),
     )
     assert.deepEqual(
       putting.map(([id]) => id).toSorted(),
@@ -287,15 +273,16 @@ describe('what each part may do', () => {
         'SchedulerRole',
       ].toSorted(),
     )
-    for (const [id, role] of putting) {
-      const where = statements(role).filter(({ Action }) => Action.includes('events:PutEvents'))
+    for (const [id] of putting) {
+      const where = grantsOf(id, template).filter(({ Action }) => Action.includes('events:PutEvents'))
       assert.deepEqual(where.flatMap(({ Resource }) => Resource).map(idOf), ['Bus'], id)
     }
   })
 
   it('lets reconcile read who is in a group, and nothing else that is kept', () => {
-    const [, role] = roles().find(([id]) => id === 'ReconcileRole') ?? assert.fail()
-    const read = statements(role).filter(({ Action }) => Action.some(action => action.startsWith('s3:')))
+    const read = grantsOf('ReconcileRole', template).filter(({ Action }) =>
+      Action.some(action => action.startsWith('s3:')),
+    )
     assert.deepEqual(
       read.map(({ Action }) => Action),
       // To list is to be told that there is none.
@@ -325,84 +312,7 @@ describe('what each part may do', () => {
   })
 })
 
-describe('Batch', () => {
-  it('costs nothing while idle, and buys Spot from the pools least likely to be taken back', () => {
-    const environment = resource(template, 'ComputeEnvironment', 'AWS::Batch::ComputeEnvironment')
-    const { Type, AllocationStrategy, MinvCpus, MaxvCpus, DesiredvCpus } =
-      environment.ComputeResources as Node
-    assert.deepEqual([Type, AllocationStrategy, MinvCpus], ['SPOT', 'SPOT_PRICE_CAPACITY_OPTIMIZED', 0])
-    assert.ok(Number(MaxvCpus) > 0)
-    assert.equal(DesiredvCpus, undefined)
-    assert.equal(ofType(template, 'AWS::EC2::NatGateway').length, 0)
-  })
-
-  it('starts instances that ask for a token and encrypt their disk', () => {
-    const data = at(resource(template, 'LaunchTemplate', 'AWS::EC2::LaunchTemplate'), 'LaunchTemplateData')
-    assert.equal(at(data, 'MetadataOptions.HttpTokens'), 'required')
-    for (const device of at(data, 'BlockDeviceMappings') as Node[])
-      assert.equal(at(device, 'Ebs.Encrypted'), true)
-  })
-
-  it('retries what Spot took back and nothing else', () => {
-    const { Attempts, EvaluateOnExit } = definition().RetryStrategy as {
-      Attempts: number
-      EvaluateOnExit: Node[]
-    }
-    assert.equal(Attempts, 5)
-    assert.ok(EvaluateOnExit.length <= 5)
-    assert.deepEqual(EvaluateOnExit.at(-1), { OnReason: '*', Action: 'EXIT' })
-    for (const { OnStatusReason, Action, ...rest } of EvaluateOnExit.slice(0, -1)) {
-      assert.deepEqual(rest, {})
-      assert.equal(Action, 'RETRY')
-      // What Batch accepts as a pattern: letters, digits, dot, colon, white space and one trailing star.
-      assert.match(String(OnStatusReason), /^[\w.:\s]+\*?$/)
-      assert.equal(classify({ statusReason: String(OnStatusReason) }), 'SPOT_RECLAIMED')
-    }
-  })
-
-  it('cancels what can never be placed, and so no run waits for ever', () => {
-    const queues = ofType(template, 'AWS::Batch::JobQueue').map(([, { Properties }]) => Properties)
-    assert.equal(queues.length, 2)
-    const limits = queues.flatMap(({ JobStateTimeLimitActions }) => JobStateTimeLimitActions as Node[])
-    assert.equal(limits.length, 6)
-    for (const { MaxTimeSeconds } of limits)
-      assert.ok(Number(MaxTimeSeconds) >= 600 && Number(MaxTimeSeconds) <= 86400)
-    for (const { Reason } of limits) {
-      assert.equal(
-        classify({ statusReason: `Canceled by JobStateTimeLimit action due to reason: ${Reason}` }),
-        'UNSCHEDULABLE',
-      )
-    }
-  })
-
-  it('runs the worker with the environment it reads, a signal it hears, a time limit and no privilege', async () => {
-    const container = definition().ContainerProperties as Node
-    const set = Object.fromEntries(
-      (container.Environment as Node[]).map(({ Name, Value }) => [Name, Value]),
-    ) as Node
-    assert.doesNotThrow(() => variablesRead(set))
-    assert.equal(at(container, 'LinuxParameters.InitProcessEnabled'), true)
-    assert.equal(container.Privileged, false)
-    assert.ok(Number(at(definition(), 'Timeout.AttemptDurationSeconds')) >= 60)
-    const [node, program] = container.Command as string[]
-    assert.equal(node, 'node')
-    await access(path.join(root, String(program)))
-  })
-
-  it('is known to the functions by the names it has', () => {
-    const set = at(functionOf('submit'), 'Environment.Variables') as Node
-    assert.equal(set.MILLRACE_JOB_DEFINITION, definition().JobDefinitionName)
-    assert.equal(set.MILLRACE_JOB_QUEUE, resource(template, 'JobQueue', 'AWS::Batch::JobQueue').JobQueueName)
-  })
-})
-
 describe('the rules', () => {
-  const queueArn = 'arn:aws:batch:us-east-1:123456789012:job-queue/millrace-dev'
-  const jobQueueArns: Record<string, string> = {
-    JobQueue: `${queueArn}-spot`,
-    OnDemandJobQueue: `${queueArn}-on-demand`,
-  }
-
   /** Which functions hear of a recorded event; the queues are followed to who works them. */
   async function heardBy(event: string, bus: 'default' | 'own'): Promise<string[]> {
     const file = path.join(import.meta.dirname, 'fixtures/events', `${event}.json`)
@@ -421,8 +331,7 @@ describe('the rules', () => {
     return JSON.parse(
       JSON.stringify(pattern, (_, value) => {
         if (at(value, 'Ref') === 'DropsBucket') return 'millrace-drops'
-        const known = at(value, 'Fn::GetAtt') ? jobQueueArns[idOf(value)] : undefined
-        return known ?? value
+        return at(value, 'Fn::GetAtt.1') === 'JobQueueArn' ? resolved(value, template) : value
       }),
     )
   }

@@ -15,7 +15,7 @@ import { fromItem, type PartitionRecord, recordKeys } from '../../shared/records
 import type { Leave } from '../../worker/notice/leave.ts'
 import { work } from '../../worker/work.ts'
 
-export const runId = '0123456789abcdef01234567'
+export const runId = 'given_0123456789abcdef01234567'
 export const buckets = { drops: 'drops', state: 'state', output: 'output' }
 
 /** Time that moves by one second at each look. */

@@ -12,7 +12,10 @@ export interface Caller {
 
 export const functionId = (name: string): string => `${name[0]?.toUpperCase()}${name.slice(1)}LambdaFunction`
 
-/** By the simulator's words: a function's name, or `worker`. */
+/** A worker under the role of its pipeline. */
+export const workerOf = (pipeline: string): string => `worker of ${pipeline}`
+
+/** By a function's name, or `workerOf`. */
 export function callersIn(template: Template): Map<string, Caller> {
   const callers = new Map<string, Caller>()
   for (const name of functionNames) {
@@ -21,10 +24,19 @@ export function callersIn(template: Template): Map<string, Caller> {
     callers.set(name, { role: idOf(declared.Role), config: configFrom(variables) })
   }
   for (const [, { Properties }] of ofType(template, 'AWS::Batch::JobDefinition')) {
-    const container = Properties.ContainerProperties as Node
+    const container = containerOf(Properties)
     const set = resolved(container.Environment, template) as { Name: string; Value: string }[]
     const variables = Object.fromEntries(set.map(({ Name, Value }) => [Name, Value]))
-    callers.set('worker', { role: idOf(container.JobRoleArn), config: configFrom(variables) })
+    callers.set(workerOf(String(at(Properties, 'Tags.pipeline'))), {
+      role: idOf(container.JobRoleArn),
+      config: configFrom(variables),
+    })
   }
   return callers
+}
+
+/** Of a multi-node job the one that all its nodes run. */
+export function containerOf(definition: Node): Node {
+  const nodes = at(definition, 'NodeProperties.NodeRangeProperties.0.Container')
+  return (definition.ContainerProperties ?? nodes) as Node
 }

@@ -2,6 +2,12 @@
 
 /** Of `role: action on resource`; `*` stands for any run of characters. */
 export const unusedByDesign: Readonly<Record<string, string>> = {
+  'SubmitRole: batch:SubmitJob on *:job-queue/millrace-dev-critical*':
+    'no story is urgent; a run that is open keeps its queue when its pipeline moves to another',
+  'SubmitRole: batch:SubmitJob on *:job-queue/millrace-dev-backfill*':
+    'no story can wait; a run that is open keeps its queue when its pipeline moves to another',
+  'SubmitRole: batch:SubmitJob on *:job-definition/millrace-dev-given':
+    'the worker alone plays that story: nobody submits it',
   'SubmitRole: batch:SubmitJob on *:job-definition/*:*':
     'which form AWS authorises for a name without revision is written nowhere: both are allowed',
   'SubmitRole: s3:ListBucket on *statebucket':
@@ -13,6 +19,6 @@ export const unusedByDesign: Readonly<Record<string, string>> = {
 export const outsideByDesign: Readonly<Record<string, string>> = {
   'PartitionRole: s3:GetObject* on arn:aws:s3:::archive/*':
     'the simulator lists objects of a bucket of its own, which no stack knows',
-  'JobRole: s3:GetObject* on arn:aws:s3:::archive/*':
+  'JobRoleListed: s3:GetObject* on arn:aws:s3:::archive/*':
     'the simulator lists objects of a bucket of its own, which no stack knows',
 }

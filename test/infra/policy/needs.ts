@@ -30,15 +30,22 @@ export const findingNothing: Needs = input => [{ action: 's3:ListBucket', resour
 
 const onTable =
   (action: string): Needs =>
-  ({ TableName, IndexName }) => [
+  ({ TableName, IndexName, Key }) => [
     {
       action: `dynamodb:${action}`,
+      ...(Key !== undefined && { context: { 'dynamodb:LeadingKeys': leadingKey(Key) } }),
       resource: arnOf(
         'dynamodb',
         `table/${TableName}${IndexName === undefined ? '' : `/index/${IndexName}`}`,
       ),
     },
   ]
+/** Of the document client and of the plain one. */
+function leadingKey(key: unknown): string {
+  const { pk } = key as { pk: string | { S: string } }
+  return typeof pk === 'string' ? pk : pk.S
+}
+
 const onBatch =
   (action: string): Needs =>
   () => [{ action: `batch:${action}`, resource: '*' }]
@@ -58,7 +65,13 @@ const commands: Readonly<Record<string, Needs>> = {
   UploadPartCommand: writing,
   CompleteMultipartUploadCommand: writing,
   AbortMultipartUploadCommand: onObject('s3:AbortMultipartUpload'),
-  ListObjectsV2Command: input => [{ action: 's3:ListBucket', resource: bucketArn(input) }],
+  ListObjectsV2Command: input => [
+    {
+      action: 's3:ListBucket',
+      resource: bucketArn(input),
+      ...(input.Prefix !== undefined && { context: { 's3:prefix': String(input.Prefix) } }),
+    },
+  ],
   DeleteObjectCommand: onObject('s3:DeleteObject'),
   DeleteObjectsCommand: input =>
     ((input.Delete as { Objects?: { Key?: string }[] }).Objects ?? []).map(({ Key }) => ({

@@ -9,7 +9,7 @@ import { MemoryHouse } from '../../../sim/memory-house.ts'
 import { linesOf, linesPipeline } from '../../flow/settings.ts'
 import { type Packaged, packagePipelines } from '../packaged.ts'
 import { callersIn } from './callers.ts'
-import { observer, Replayed, type Seen } from './replay.ts'
+import { callersOf, observer, Replayed, type Seen } from './replay.ts'
 import { region } from './resolve.ts'
 import type { Used } from './service-calls.ts'
 import { grantsOf, judge } from './statements.ts'
@@ -44,11 +44,12 @@ describe('the grants on a bucket of the user', () => {
     const seen: Seen[] = []
     const observed = observer(call => seen.push(call))
     for (const unversioned of [[], [bucket]]) await playOwnBucket(observed, unversioned)
+    const lives = callersOf(seen)
     for (const [name, caller] of callersIn(packaged.template)) {
       const replayed = new Replayed(caller, needs => {
         for (const need of needs) used.push({ role: caller.role, need }, ...decryptedFor(caller.role, need))
       })
-      for (const call of seen) if (call.by === name) await replayed.replay(call)
+      for (const call of seen) if (lives.get(call.life) === name) await replayed.replay(call)
     }
     verdict = judge(grantsOf(packaged.template), used)
   })

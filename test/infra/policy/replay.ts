@@ -11,17 +11,17 @@ import { createDynamoRecords } from '../../../shared/aws/records.ts'
 import { type Config, localConfig } from '../../../shared/config.ts'
 import { isError } from '../../../shared/errors.ts'
 import { createMemoryClock } from '../../../shared/memory/clock.ts'
-import { queueNames } from '../../../shared/pipeline/job.ts'
-import { queueName, sharedFleet } from '../../../shared/placement.ts'
 import type { Ports } from '../../../shared/ports.ts'
 import { answerOf } from './answers.ts'
-import type { Caller } from './callers.ts'
+import { type Caller, workerOf } from './callers.ts'
 import { record, standIn } from './recorder.ts'
 import { region } from './resolve.ts'
 import type { Need } from './statements.ts'
 
 export interface Seen {
   by: string
+  /** One process of theirs: calls of one worker are all of one pipeline. */
+  life: number
   port: string
   method: string
   given: unknown[]
@@ -34,17 +34,36 @@ const anyone = { region, credentials: { accessKeyId: 'anyone', secretAccessKey: 
 
 /** To hand to a house as `observed`: of the ports that are there. A call is seen once it has come back, whatever came of it. */
 export function observer(seen: (call: Seen) => void): (ports: Ports, by: string) => Ports {
-  return (ports, by) => ({
-    ...ports,
-    ...Object.fromEntries(
-      observedPorts
-        .filter(port => ports[port] !== undefined)
-        .map(port => [port, watched(ports[port], port, by, seen)]),
-    ),
-  })
+  let lives = 0
+  return (ports, by) => {
+    const life = lives++
+    return {
+      ...ports,
+      ...Object.fromEntries(
+        observedPorts
+          .filter(port => ports[port] !== undefined)
+          .map(port => [port, watched(ports[port], port, call => seen({ by, life, ...call }))]),
+      ),
+    }
+  }
 }
 
-function watched(target: object, port: string, by: string, seen: (call: Seen) => void): object {
+/** The callers by their lives: a function by its name, a worker by its pipeline, which its run's id begins with. */
+export function callersOf(seen: readonly Seen[]): Map<number, string> {
+  const found = new Map<number, string>()
+  for (const { by, life, given } of seen) {
+    if (by !== 'worker') found.set(life, by)
+    else if (!found.has(life)) {
+      const [, pipeline] = /([a-z][a-z0-9-]*)_[0-9a-f]{8}/.exec(JSON.stringify(given)) ?? []
+      if (pipeline !== undefined) found.set(life, workerOf(pipeline))
+    }
+  }
+  return found
+}
+
+type Call = Omit<Seen, 'by' | 'life'>
+
+function watched(target: object, port: string, seen: (call: Call) => void): object {
   return new Proxy(target, {
     get(_, method) {
       const found: unknown = Reflect.get(target, method)
@@ -52,7 +71,7 @@ function watched(target: object, port: string, by: string, seen: (call: Seen) =>
       return (...given: unknown[]) => {
         const came = found.apply(target, given) as Promise<unknown>
         const tell = (missing: boolean): void =>
-          seen({ by, port, method: String(method), given: kept(given), missing })
+          seen({ port, method: String(method), given: kept(given), missing })
         came.then(
           result => tell(method === 'head' && result === undefined),
           error => tell(isError(error, 'OBJECT_MISSING') || isError(error, 'SOURCE_CHANGED')),
@@ -101,7 +120,7 @@ export class Replayed {
   }
 
   /** Errors: whatever the adapter says but that an object is not there. */
-  async replay({ port, method, given, missing }: Seen): Promise<void> {
+  async replay({ port, method, given, missing }: Call): Promise<void> {
     this.#missing = missing
     // Batch may also say that it cannot end the job, and is then asked why.
     if (method === 'terminate') await this.#call({ port, method, given })
@@ -123,29 +142,25 @@ export class Replayed {
 function namesIn(config: Config): Record<string, string> {
   const local = localConfig('', '')
   return {
+    jobs: `${local.jobPrefix} ${config.jobPrefix}`,
     [`bucket ${local.buckets.drops}`]: config.buckets.drops,
     [`bucket ${local.buckets.state}`]: config.buckets.state,
     [`bucket ${local.buckets.output}`]: config.buckets.output,
-    ...jobNames(local, config),
   }
 }
 
-function jobNames(local: Config, config: Config): Record<string, string> {
-  const ofQueues = queueNames.flatMap(queue =>
-    [false, true].map(onDemand => [
-      `queue ${queueName(local, sharedFleet, queue, onDemand)}`,
-      queueName(config, sharedFleet, queue, onDemand),
-    ]),
-  )
-  return Object.fromEntries(ofQueues)
-}
-
-/** A bucket and a queue may also be the argument itself: `list(bucket, …)`, `find(name, queue)`. */
+/** Queues and definitions begin with the same word. A bucket may also be the argument itself: `list(bucket, …)`. */
 function renamed(value: unknown, names: Readonly<Record<string, string>>): unknown {
-  if (typeof value === 'string') return names[`bucket ${value}`] ?? names[`queue ${value}`] ?? value
+  if (typeof value === 'string') return nameOf(`bucket ${value}`, value, names)
   if (Array.isArray(value))
     return value.map(one => (typeof one === 'string' ? renamed(one, names) : deep(one, names)))
   return deep(value, names)
+}
+
+function nameOf(what: string, text: string, names: Readonly<Record<string, string>>): string {
+  const [[local = '', deployed = ''] = []] = [names.jobs?.split(' ') ?? []]
+  if (local !== '' && text.startsWith(`${local}-`)) return `${deployed}${text.slice(local.length)}`
+  return names[what] ?? text
 }
 
 function deep(value: unknown, names: Readonly<Record<string, string>>): unknown {
@@ -154,7 +169,7 @@ function deep(value: unknown, names: Readonly<Record<string, string>>): unknown 
   return Object.fromEntries(
     Object.entries(value).map(([name, one]) => [
       name,
-      typeof one === 'string' ? (names[`${name} ${one}`] ?? one) : deep(one, names),
+      typeof one === 'string' ? nameOf(`${name} ${one}`, one, names) : deep(one, names),
     ]),
   )
 }

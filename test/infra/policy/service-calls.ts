@@ -1,6 +1,7 @@
 /** What AWS itself does under our roles, as far as the template tells it to. */
+import { functionNames } from '../../../shared/vocabulary.ts'
 import { at, idOf, type Node, ofType, resource, type Template } from '../packaged.ts'
-import { type Caller, functionId } from './callers.ts'
+import { type Caller, containerOf, functionId } from './callers.ts'
 import { arnOf, nameOf, resolved } from './resolve.ts'
 import type { Need } from './statements.ts'
 
@@ -11,7 +12,7 @@ export interface Used {
 
 export function serviceCalls(template: Template, callers: ReadonlyMap<string, Caller>): Used[] {
   return [
-    ...[...callers].filter(([name]) => name !== 'worker').flatMap(([name]) => lambdaCalls(template, name)),
+    ...functionNames.flatMap(name => lambdaCalls(template, name)),
     ...[...callers.values()].flatMap(caller => firedSchedules(template, caller)),
     ...ofType(template, 'AWS::Scheduler::Schedule').map(([, { Properties }]) => ({
       role: idOf(at(Properties, 'Target.RoleArn')),
@@ -21,7 +22,7 @@ export function serviceCalls(template: Template, callers: ReadonlyMap<string, Ca
       },
     })),
     ...ofType(template, 'AWS::Batch::JobDefinition').flatMap(([, { Properties }]) =>
-      startedJobs(template, Properties.ContainerProperties as Node),
+      startedJobs(template, containerOf(Properties)),
     ),
   ]
 }
@@ -61,9 +62,8 @@ function firedSchedules(template: Template, { config }: Caller): Used[] {
 function startedJobs(template: Template, container: Node): Used[] {
   const role = idOf(container.ExecutionRoleArn)
   const group = String(resolved(at(container, 'LogConfiguration.Options.awslogs-group'), template))
-  const repositories = ofType(template, 'AWS::ECR::Repository').map(([id]) =>
-    String(resolved({ 'Fn::GetAtt': [id, 'Arn'] }, template)),
-  )
+  const [, repository] = /\.amazonaws\.com\/([^:@]+)/.exec(String(container.Image)) ?? []
+  const repositories = repository === undefined ? [] : [arnOf('ecr', `repository/${repository}`)]
   const fetching = ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer']
   return [
     ...logging(role, group),

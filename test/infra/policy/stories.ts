@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { submitLeaseMs } from '../../../functions/submit.ts'
 import { newId } from '../../../shared/clock.ts'
-import type { PipelineInput } from '../../../shared/pipeline.ts'
+import { type Pipeline, type PipelineInput, parsePipeline } from '../../../shared/pipeline.ts'
 import type { Clock, Ports } from '../../../shared/ports.ts'
 import { manifestsPrefix } from '../../../shared/reserved.ts'
 import { stragglerAgeMsMin } from '../../../shared/stragglers.ts'
+import { catalog } from '../../../sim/catalog.ts'
 import { type HouseOptions, MemoryHouse } from '../../../sim/memory-house.ts'
 import { playStory } from '../../../sim/play.ts'
 import { storyOf } from '../../../sim/story.ts'
@@ -25,6 +26,16 @@ const overtakenSeeds = 12
 const sundayAfterSix = Date.UTC(2026, 1, 1, 6, 5)
 /** Larger ones go up in parts. */
 const singlePutBytesMax = 64 * 1024 * 1024
+
+/** Of all stories; what they ask for besides (shorter partitions, groups) matters to no role. */
+export const storyPipelines: readonly Pipeline[] = [
+  ...catalog,
+  // Of the worker's own tests.
+  parsePipeline(
+    { ...csvPipeline, name: 'given', source: { prefix: 'in/', format: 'csv' }, output: { prefix: 'out/' } },
+    'given',
+  ),
+]
 
 export async function playSeeds(observed: Observed): Promise<void> {
   for (let seed = 1; seed <= seeds; seed++) {
@@ -135,10 +146,13 @@ async function playRefused(observed: Observed): Promise<void> {
 async function playListed(observed: Observed): Promise<void> {
   const house = houseOf(observed, linesPipeline({ split: { partitionBytes: 60 } }))
   const bucket = house.config.buckets.drops
-  const listed = ['old/1.txt', 'old/2.txt'].map(key => ({ bucket, key }))
+  const listed = ['text/old/1.txt', 'text/old/2.txt'].map(key => ({ bucket, key }))
   for (const ref of listed) await house.ports.objects.write(ref, Buffer.from(linesOf(2, ref.key)))
   await house.drop(`${manifestsPrefix}text/list.json`, JSON.stringify({ objects: listed }))
-  await house.drop(`${manifestsPrefix}text/prefix.json`, JSON.stringify({ prefix: `s3://${bucket}/old/` }))
+  await house.drop(
+    `${manifestsPrefix}text/prefix.json`,
+    JSON.stringify({ prefix: `s3://${bucket}/text/old/` }),
+  )
   await house.untilEnded()
 }
 
@@ -170,14 +184,15 @@ export async function workWithCheckpoint(observed: Observed): Promise<number[]> 
 }
 
 /** Files that go up in parts, one of which is not taken: the others are given up. */
-export async function uploadsTo(buckets: string[]): Promise<{ calls: Seen[]; remove: () => Promise<void> }> {
+export async function uploadsTo(
+  places: { bucket: string; key: string }[],
+): Promise<{ calls: Omit<Seen, 'by' | 'life'>[]; remove: () => Promise<void> }> {
   const file = path.join(tmpdir(), `millrace-policy-${newId()}`)
   const sparse = await open(file, 'w')
   await sparse.truncate(singlePutBytesMax + 1)
   await sparse.close()
-  const calls = buckets.map(bucket => {
-    const given = [{ bucket, key: 'large' }, { file }]
-    return { by: 'worker', port: 'objects', method: 'write', given, missing: false }
+  const calls = places.map(place => {
+    return { port: 'objects', method: 'write', given: [place, { file }], missing: false }
   })
   return { calls, remove: () => rm(file) }
 }
