@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { objectsPerTickMax } from '../../functions/steps/new-objects.ts'
 import { epochMs } from '../../shared/clock.ts'
+import { seededRandom } from '../../shared/memory/clock.ts'
 import type { PipelineInput } from '../../shared/pipeline.ts'
 import { scheduleDue, tickKeys } from '../../shared/ticks.ts'
 import { RunState } from '../../shared/vocabulary.ts'
@@ -18,7 +19,12 @@ const noon = epochMs('2026-11-21T12:00:00Z')
 function scheduled(more: object = {}, name = 'text'): PipelineInput {
   const { source, ...rest } = linesPipeline({ name })
   const schedule = { expression: 'rate(6 hours)' }
-  return { ...rest, source: { ...source, schedule, ...more }, split: { partitionBytes: 60 } } as PipelineInput
+  return {
+    ...rest,
+    source: { ...source, schedule, ...more },
+    split: { partitionBytes: 60 },
+    retry: { attempts: 10 },
+  } as PipelineInput
 }
 
 function houseOf(more: object = {}, options: Partial<HouseOptions> = {}): MemoryHouse {
@@ -162,6 +168,13 @@ describe('ticks that go wrong', () => {
     }
   })
 
+  test('leave nothing out, and load nothing twice, in any of 15 storms', async () => {
+    const faults: unknown[] = []
+    for (let seed = 1; seed <= 15; seed++)
+      await storm(seed).catch(cause => faults.push(new Error(`seed ${seed}`, { cause })))
+    assert.deepEqual(faults, [])
+  })
+
   for (const when of ['before', 'after'] as const) {
     test(`leave nothing out where the function dies ${when} any one of its calls took effect`, async () => {
       const { calls } = await playThree()
@@ -180,6 +193,35 @@ describe('ticks that go wrong', () => {
     })
   }
 })
+
+/** Calls that fail, events that come twice or late, and drops while a tick is at work. */
+async function storm(seed: number): Promise<void> {
+  const random = seededRandom(seed)
+  let notices = 0
+  const house = houseOf(
+    {},
+    {
+      seed,
+      copies: ({ step }) => Math.floor(random() * 3) + (step === 'partition' ? 1 : 0),
+      fault: ({ by }) => {
+        if (random() > 0.02) return undefined
+        if (by === 'notify') notices++
+        return random() < 0.5 ? 'before' : 'after'
+      },
+      dawdles: () => (random() < 0.03 ? random() * 60_000 : 0),
+    },
+  )
+  await dropMany(house, 4, 'one')
+  await tick(house, six)
+  if (seed % 2 === 0) for (let turn = 0; turn < 10 * seed; turn++) await house.turn()
+  await dropMany(house, 4, 'two')
+  await tick(house, noon)
+  await house.untilEnded(40)
+  await tick(house, noon + 1000)
+  await house.untilEnded(40)
+  await assertWell(house, 2 + notices)
+  await assertEachOnce(house, 8)
+}
 
 async function playThree(fault?: HouseOptions['fault']): Promise<MemoryHouse> {
   const house = houseOf({}, fault ? { fault } : {})
