@@ -15,9 +15,28 @@ import { type BatchServer, startBatchServer } from '../../../local/batch/server.
 import { localBatch } from '../../../local/world.ts'
 import { systemClock } from '../../../shared/clock.ts'
 import { silentLog } from '../../../shared/log.ts'
-import { ofType, type Packaged, packageService } from '../packaged.ts'
+import { pipelineSet } from '../../../shared/pipelines.ts'
+import { placeOf } from '../../../shared/placement.ts'
+import { ofType, type Packaged, packagePipelines } from '../packaged.ts'
+import { callersIn } from '../policy/callers.ts'
 import { nameOf } from '../policy/resolve.ts'
 import { registerJobDefinition } from './requests.ts'
+
+const definition = (name: string, job: object) => ({
+  name,
+  source: { prefix: `${name}/`, format: 'ndjson' },
+  work: { sql: 'SELECT * FROM input' },
+  output: { prefix: `${name}/` },
+  job,
+})
+/** Of every kind of place that this server has: it knows no multi-node jobs. */
+const pipelines = pipelineSet({
+  'plain.ts': definition('plain', {}),
+  'urgent.ts': definition('urgent', { queue: 'critical' }),
+  'arm.ts': definition('arm', { architecture: 'arm64' }),
+  'small.ts': definition('small', { platform: 'FARGATE' }),
+  'graphics.ts': definition('graphics', { gpus: 1 }),
+})
 
 describe('the packaged template', () => {
   let packaged: Packaged
@@ -28,7 +47,7 @@ describe('the packaged template', () => {
   const queues = (): string[] => idsOf('AWS::Batch::JobQueue').map(id => nameOf(id, packaged.template))
 
   before(async () => {
-    packaged = await packageService()
+    packaged = await packagePipelines(pipelines)
     dir = await mkdtemp(path.join(tmpdir(), 'millrace-executed-'))
     server = await startBatchServer({
       dbFile: path.join(dir, 'batch.db'),
@@ -63,6 +82,17 @@ describe('the packaged template', () => {
     ]
     assert.deepEqual(['critical', 'daily', 'backfill'].map(priorities), [[100], [50], [10]])
     assert.equal(jobQueues.length, queues().length)
+  })
+
+  it('has the queues and the definition that submit names for each pipeline', () => {
+    const { config } = callersIn(packaged.template).get('submit') ?? assert.fail('nobody submits')
+    const definitions = idsOf('AWS::Batch::JobDefinition').map(id => nameOf(id, packaged.template))
+    for (const pipeline of pipelines) {
+      const place = placeOf(config, pipeline)
+      assert.ok(queues().includes(place.queue), place.queue)
+      assert.ok(queues().includes(place.onDemandQueue), place.onDemandQueue)
+      assert.ok(definitions.includes(place.definition), place.definition)
+    }
   })
 
   it('has definitions that Batch takes, and whose jobs it takes in every queue', async () => {

@@ -17,8 +17,8 @@ const worker = path.resolve(import.meta.dirname, '../../../worker/main.ts')
 interface Options {
   template: Template
   dir: string
-  /** What this machine adds to the environment of a definition's containers. */
-  more: (definition: string) => Readonly<Record<string, string>>
+  /** What this machine adds to the environment of every container. */
+  more: Readonly<Record<string, string>>
   emit: (event: Envelope) => Promise<void>
 }
 
@@ -42,7 +42,7 @@ export async function openJobs({ template, dir, more, emit }: Options): Promise<
   for (const [id] of ofType(template, 'AWS::Batch::JobDefinition')) {
     const asked = registerJobDefinition(id, template)
     const { environment: declared = [] } = asked.containerProperties ?? {}
-    const added = Object.entries(more(id)).map(([name, value]) => ({ name, value }))
+    const added = Object.entries(more).map(([name, value]) => ({ name, value }))
     const containerProperties = {
       ...asked.containerProperties,
       // In place of the image's own: there is no container engine here.

@@ -23,13 +23,12 @@ import type { Config } from '../../../shared/config.ts'
 import { isOpen } from '../../../shared/lifecycle.ts'
 import { pipelineSet } from '../../../shared/pipelines.ts'
 import { runIdOf } from '../../../shared/plan.ts'
-import { fromItem, type RunRecord, recordKeys } from '../../../shared/records.ts'
-import { EventType, RunState } from '../../../shared/vocabulary.ts'
+import { fromItem, type RoundRecord, type RunRecord, recordKeys } from '../../../shared/records.ts'
+import { EventType, functionNames, RunState } from '../../../shared/vocabulary.ts'
 import type { World } from '../../../shared/world.ts'
-import { at, idOf, ofType, type Packaged, packagePipelines, type Template } from '../../infra/packaged.ts'
+import { type Packaged, packagePipelines } from '../../infra/packaged.ts'
 import { callersIn } from '../../infra/policy/callers.ts'
 import { keysOf } from '../../infra/policy/keys.ts'
-import { nameOf } from '../../infra/policy/resolve.ts'
 import { grantsOf, judge, type Need } from '../../infra/policy/statements.ts'
 import { until } from '../../story/story.ts'
 import { python } from '../servers.ts'
@@ -50,6 +49,7 @@ const readings = {
 }
 const pipelines = pipelineSet({ 'readings.ts': readings })
 const secret = 'millrace/wire'
+const worker = 'worker'
 const rows = 3_000
 const partitionBytes = 12_000
 /** Of the partitions from 0: whose instance is taken, and which is cut off from S3 once. */
@@ -82,8 +82,8 @@ function onServers(): void {
     await writeFile(file, `export const definitions = ${JSON.stringify(definitions)}\n`)
     const callsOf = (caller: string) => ({ MILLRACE_WIRE_CALLS: path.join(dir, `${caller}.calls`) })
     const emit = (event: Parameters<Messages['put']>[0]) => messages.put(event)
-    const worker = (definition: string) => ({ ...environment, ...callsOf(definition) })
-    batch = await openJobs({ template: stack.template, dir, more: worker, emit })
+    const more = { ...environment, ...callsOf(worker) }
+    batch = await openJobs({ template: stack.template, dir, more, emit })
     functions = openFunctions(stack.template, name => ({
       ...environment,
       ...callsOf(name),
@@ -118,6 +118,9 @@ function onServers(): void {
     run = await ended(world, messages, await drop(servers, messages, world))
     assert.equal(run.state, RunState.SUCCEEDED, JSON.stringify(run.failure))
     assert.equal(run.round, 2, 'a second round was needed')
+    const [first = '', ...more] = await attemptsOf(batch, world, run.runId, reclaimed)
+    assert.match(first, /^Host EC2/)
+    assert.equal(more.length, 1, 'Batch itself tried the reclaimed partition again')
     assert.ok(messages.fired.includes(EventType.roundDue), 'it was due by a schedule')
     assert.equal(said.length, 1, 'Slack was told once')
   })
@@ -159,7 +162,10 @@ function onServers(): void {
     const { template } = servers.stack
     const keys = keysOf(template)
     const used: { role: string; need: Need }[] = []
-    for (const [caller, role] of rolesIn(template)) {
+    const callers = callersIn(template)
+    assert.equal(callers.size, functionNames.length + 1, 'the functions, and the worker of the one pipeline')
+    for (const [name, { role }] of callers) {
+      const caller = functionNames.find(one => one === name) ?? worker
       const calls = await callsIn(path.join(dir, `${caller}.calls`))
       assert.ok(calls.length > 0, `${caller} called`)
       for (const { command, needs } of calls) {
@@ -172,15 +178,16 @@ function onServers(): void {
   })
 }
 
-/** By the name of a function, and the logical id of the job definition that the story's jobs have. */
-function rolesIn(template: Template): Map<string, string> {
-  const roles = new Map([...callersIn(template)].map(([name, { role }]) => [name, role]))
-  roles.delete('worker')
-  for (const [id, { Properties }] of ofType(template, 'AWS::Batch::JobDefinition')) {
-    if (!nameOf(id, template).endsWith(`-${readings.name}`)) continue
-    roles.set(id, idOf(at(Properties, 'ContainerProperties.JobRoleArn')))
-  }
-  return roles
+/** What ended each attempt of a child of round 1. */
+async function attemptsOf(
+  batch: BatchServer,
+  { records }: World,
+  runId: string,
+  index: number,
+): Promise<string[]> {
+  const item = await records.get(recordKeys.round(runId, 1))
+  const { job0 } = fromItem<RoundRecord>(item ?? assert.fail('there is no round 1'))
+  return (batch.job(`${job0}:${index}`)?.attempts ?? []).map(({ statusReason = '' }) => statusReason)
 }
 
 async function callsIn(file: string): Promise<Call[]> {
