@@ -115,11 +115,12 @@ export interface JobEnd {
   exitCode?: number
 }
 
-/** `undefined` for a job that is not ours or not terminal. Errors: MALFORMED. */
+/** `undefined` for a job that is not ours or not terminal, and for a node of one. Errors: MALFORMED. */
 export function parseJobEnd(event: unknown): JobEnd | undefined {
   const { detail } = parse(jobStateChange, event, 'a Batch Job State Change event')
   const tie = parseJobName(detail.jobName)
-  if (tie === undefined || !terminalJob(detail.status)) return undefined
+  // A node of a multi-node job has no work of its own: `<job id>#<node>`.
+  if (tie === undefined || !terminalJob(detail.status) || detail.jobId.includes('#')) return undefined
   const { index, size } = detail.arrayProperties ?? {}
   return {
     tie,

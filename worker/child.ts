@@ -12,6 +12,8 @@ export interface Child {
   jobAttempt: number
   memoryMiB: number
   vcpus: number
+  /** Of a multi-node job one of those that work no partition, but stand by the one that does. */
+  isBeside?: true
   /** Where the scratch folder is made; the system's own place for such where absent. */
   scratchParent?: string
 }
@@ -37,10 +39,14 @@ export function childFrom(env: Environment): Child {
     chunk: whole('MILLRACE_CHUNK'),
     // A plain job, of one partition, has no index.
     index: whole('AWS_BATCH_JOB_ARRAY_INDEX', 0),
-    jobId: text('AWS_BATCH_JOB_ID'),
+    // Of a multi-node job: without its node's number.
+    jobId: text('AWS_BATCH_JOB_ID').replace(/#\d+$/, ''),
     jobAttempt: whole('AWS_BATCH_JOB_ATTEMPT', 1),
     memoryMiB: whole('MILLRACE_MEMORY_MIB', memoryMiBDefault),
     vcpus: Math.max(1, whole('MILLRACE_VCPUS', 1)),
+    ...(env.AWS_BATCH_JOB_NODE_INDEX === env.AWS_BATCH_JOB_MAIN_NODE_INDEX
+      ? {}
+      : { isBeside: true as const }),
     ...(env.MILLRACE_SCRATCH ? { scratchParent: env.MILLRACE_SCRATCH } : {}),
   }
   if (faults.length === 0) return child

@@ -78,6 +78,10 @@ async function live({ ports, options, child, log }: Life): Promise<number> {
     child,
   )
   const { partition } = assignment
+  if (child.isBeside) {
+    const { workBeside } = await import('./command/other-node.ts')
+    return workBeside({ run, partition, stage, log, signal: stopOf(options), ...child })
+  }
   const held: Held = { records: ports.records, clock: ports.clock, child, partition }
   if (stopOf(options)?.aborted) return exitCodes.terminated
   const claimed = await claim(held)

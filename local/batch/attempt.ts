@@ -9,9 +9,11 @@ import { type Batch, change } from './batch.ts'
 import { type InterferenceRow, takeInterferences } from './interfere.ts'
 import { metadataUrlFor } from './metadata.ts'
 import { computeEnvironment, logStreamName, newInstance, newTask } from './names.ts'
+import { keepOthers, nodeId, nodeVariables, otherNodes } from './nodes.ts'
 import { identityOf, killGroup } from './process.ts'
 import { findJob, type JobRow, submissionOf } from './rows.ts'
 import { scratchFor } from './scratch.ts'
+import { initializationError, secretsFor } from './secrets.ts'
 import type { JobSpec } from './spec.ts'
 import { killAfterMs, reclaimAttempt, stopAttempt } from './stop-attempt.ts'
 import { begunStatuses, move } from './transitions.ts'
@@ -32,6 +34,8 @@ export interface RunningAttempt {
   goesAt?: number
   /** Calls off what was to be done later. */
   callOff: (() => void)[]
+  /** Of a multi-node job: ends the nodes beside the main one. */
+  endOthers?: () => void
   /** The process has ended, or never began. */
   gone: Promise<void>
 }
@@ -65,7 +69,13 @@ function tryLaunch(
   interferences: InterferenceRow[],
 ): ChildProcess | undefined {
   try {
-    return launch(batch, job, environmentOf(batch, job, running.attempt, interferences))
+    const { spec } = submissionOf(batch, job)
+    const env = environmentOf(batch, job, running.attempt, interferences)
+    const launchNode = (node?: number): ChildProcess =>
+      launch(batch, job, { ...env, ...nodeVariables(spec, job.jobId, node) }, node)
+    const main = launchNode()
+    if (spec.nodes !== undefined) keepOthers(batch, running, otherNodes(spec).map(launchNode))
+    return main
   } catch (error) {
     failedToStart(batch, running, error)
     return undefined
@@ -96,6 +106,7 @@ function environmentOf(
   return {
     ...batch.machine.baseEnvironment,
     ...Object.fromEntries(spec.environment.map(({ name, value }) => [name, value])),
+    ...secretsFor(batch.machine, spec),
     ...Object.assign({}, ...interferences.map(row => JSON.parse(row.environment) as Record<string, string>)),
     ...scratchFor(batch, job.jobId, attempt),
     AWS_EC2_METADATA_SERVICE_ENDPOINT: metadataUrlFor(batch, job.jobId, attempt),
@@ -109,9 +120,10 @@ function environmentOf(
 }
 
 /** Throws where there is nothing to run; a program that does not exist says so by an `error` event. */
-function launch(batch: Batch, job: JobRow, env: Record<string, string>): ChildProcess {
+function launch(batch: Batch, job: JobRow, env: Record<string, string>, node?: number): ChildProcess {
   const [program = '', ...words] = submissionOf(batch, job).spec.command
-  const logFile = path.join(batch.machine.logsDir, logStreamName(job.jobId, job.attempts + 1))
+  const who = node === undefined ? job.jobId : nodeId(job.jobId, node)
+  const logFile = path.join(batch.machine.logsDir, logStreamName(who, job.attempts + 1))
   mkdirSync(path.dirname(logFile), { recursive: true })
   const output = openSync(logFile, 'a')
   try {
@@ -137,6 +149,7 @@ function follow(
   child.once('exit', (code, signal) => {
     // What the main process leaves behind goes with its container.
     killGroup(pid)
+    running.endOthers?.()
     endAttempt(batch, running, { code, signal })
   })
   change(batch, () => recordStart(batch, running, pid))
@@ -146,7 +159,9 @@ function follow(
 
 function failedToStart(batch: Batch, running: RunningAttempt, error: unknown): void {
   const words = error instanceof Error ? error.message : String(error)
-  endAttempt(batch, running, { notStarted: `CannotStartContainerError: ${words}` })
+  running.endOthers?.()
+  const notStarted = words.startsWith(initializationError) ? words : `CannotStartContainerError: ${words}`
+  endAttempt(batch, running, { notStarted })
 }
 
 function recordStart(batch: Batch, running: RunningAttempt, pid: number): void {

@@ -12,6 +12,8 @@ export interface Machine {
   /** A folder in it for each attempt under way. */
   scratchDir: string
   baseEnvironment: Readonly<Record<string, string>>
+  /** The value of a job's secret, by the name of its variable. */
+  secretOf: (name: string) => string | undefined
 }
 
 export interface Batch {

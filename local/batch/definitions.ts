@@ -11,6 +11,7 @@ import {
   parse,
   registerJobDefinition,
 } from './requests.ts'
+import { containerOf } from './spec.ts'
 import { checkDefinition } from './validate.ts'
 
 interface DefinitionRow {
@@ -28,6 +29,8 @@ export function register(batch: Batch, body: unknown, bodyBytes: number): object
   const definition = parse(registerJobDefinition, body)
   checkDefinition(definition, bodyBytes, batch.timeoutSecondsMin)
   const name = definition.jobDefinitionName
+  if (containerOf(definition).resourceRequirements?.some(({ type }) => type === 'GPU'))
+    batch.log.warn('GPUs are not counted on one machine: its jobs find those that it has', { name })
   const revision = change(batch, () => insert(batch, name, definition))
   return { jobDefinitionName: name, jobDefinitionArn: arns.definition(name, revision), revision }
 }

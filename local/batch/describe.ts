@@ -44,6 +44,10 @@ export function detailOf(batch: Batch, job: JobRow): JobDetail {
     ...(spec.timeoutSeconds === undefined
       ? {}
       : { timeout: { attemptDurationSeconds: spec.timeoutSeconds } }),
+    ...(spec.nodes === undefined
+      ? {}
+      : { nodeProperties: { numNodes: spec.nodes, mainNode: 0, nodeRangeProperties: [] } }),
+    ...(spec.shareIdentifier === undefined ? {} : { shareIdentifier: spec.shareIdentifier }),
     tags: { ...spec.tags, resourceArn: arns.job(job.jobId) },
     propagateTags: spec.propagateTags,
     platformCapabilities: spec.platformCapabilities,
@@ -92,7 +96,7 @@ function containerDetail(spec: JobSpec, attempt: AttemptRow | undefined): Contai
     mountPoints: [],
     ulimits: [],
     networkInterfaces: [],
-    secrets: [],
+    secrets: spec.secrets ?? [],
     ...(attempt
       ? {
           ...endOf(attempt),

@@ -20,14 +20,18 @@ const retryStrategy = z.object({
 })
 const timeout = z.object({ attemptDurationSeconds: z.int().optional() })
 
-/** Members of a container, alike in a job definition and in what a submission overrides. */
-const container = z.object({
+/**
+ * Members of a container, alike in a job definition and in what a submission overrides. Others (volumes, ulimits, log
+ * configuration ...) are kept and shown, and have no meaning for a process.
+ */
+const container = z.looseObject({
   image: z.string().optional(),
   command: z.array(z.string()).optional(),
   environment: pairs.optional(),
   resourceRequirements: requirements.optional(),
   vcpus: z.int().optional(),
   memory: z.int().optional(),
+  secrets: z.array(z.object({ name: z.string(), valueFrom: z.string() })).optional(),
 })
 export type ContainerRequest = z.infer<typeof container>
 
@@ -41,6 +45,17 @@ export const submitJob = z.object({
     .default([]),
   parameters: texts.default({}),
   containerOverrides: container.default({}),
+  nodeOverrides: z
+    .object({
+      numNodes: z.int().min(1).optional(),
+      nodePropertyOverrides: z
+        .array(z.object({ targetNodes: z.string(), containerOverrides: container.default({}) }))
+        .max(1, { error: 'has more than one range of nodes, which is not available locally' })
+        .default([]),
+    })
+    .optional(),
+  shareIdentifier: z.string().optional(),
+  schedulingPriorityOverride: z.int().min(0).max(9999).optional(),
   retryStrategy: retryStrategy.optional(),
   timeout: timeout.optional(),
   tags: texts.default({}),
@@ -53,7 +68,16 @@ export const registerJobDefinition = z.object({
   jobDefinitionName: z.string(),
   type: z.string(),
   parameters: texts.default({}),
-  containerProperties: container.default({}),
+  containerProperties: container.optional(),
+  nodeProperties: z
+    .object({
+      numNodes: z.int().min(1),
+      mainNode: z.literal(0),
+      nodeRangeProperties: z
+        .array(z.object({ targetNodes: z.string(), container }))
+        .length(1, { error: 'has not one range of nodes; others are not available locally' }),
+    })
+    .optional(),
   retryStrategy: retryStrategy.optional(),
   timeout: timeout.optional(),
   tags: texts.default({}),
@@ -92,16 +116,12 @@ export const createJobQueue = z.object({ jobQueueName: z.string(), priority: z.i
 
 /** Batch knows these and this server does not: saying nothing would run something else than was asked. */
 const unavailable = [
-  'nodeOverrides',
-  'nodeProperties',
   'eksPropertiesOverride',
   'eksProperties',
   'ecsPropertiesOverride',
   'ecsProperties',
   'consumableResourcePropertiesOverride',
   'consumableResourceProperties',
-  'shareIdentifier',
-  'schedulingPriorityOverride',
   'multiNodeJobId',
 ]
 

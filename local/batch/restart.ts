@@ -1,6 +1,7 @@
 /** What a start finds of the server before it: to the jobs, that server was their host, and it is lost. */
 import { hostLost, recordEnd } from './attempt-end.ts'
 import { type Batch, change } from './batch.ts'
+import { endLostNodes } from './nodes.ts'
 import { identityOf, killGroup } from './process.ts'
 import type { AttemptRow } from './rows.ts'
 import { removeAllScratch } from './scratch.ts'
@@ -18,6 +19,7 @@ export function endLostAttempts(batch: Batch): void {
   for (const { pid, pidIdentity } of lost) {
     if (pid !== null && pidIdentity !== null && identityOf(pid) === pidIdentity) killGroup(pid)
   }
+  endLostNodes(batch)
   removeAllScratch(batch)
   change(batch, () => {
     for (const { jobId, attempt } of lost) {

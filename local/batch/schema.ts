@@ -42,6 +42,12 @@ CREATE TABLE IF NOT EXISTS attempts (
   PRIMARY KEY (jobId, attempt)
 ) WITHOUT ROWID;
 
+-- Of multi-node jobs under way, all but the main node.
+CREATE TABLE IF NOT EXISTS nodes (
+  jobId TEXT NOT NULL, attempt INTEGER NOT NULL, node INTEGER NOT NULL, pid INTEGER NOT NULL, pidIdentity TEXT,
+  PRIMARY KEY (jobId, attempt, node)
+) WITHOUT ROWID;
+
 -- Events written with the change they tell of, removed once delivered.
 CREATE TABLE IF NOT EXISTS outbox (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, jobId TEXT NOT NULL, status TEXT NOT NULL,

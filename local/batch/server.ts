@@ -37,6 +37,8 @@ export interface BatchServerOptions {
   emit: (event: object) => Promise<void>
   /** What every job gets, PATH for one. */
   baseEnvironment: Readonly<Record<string, string>>
+  /** The value of a secret, by the name under which a job finds it; default: there are none. */
+  secretOf?: (name: string) => string | undefined
   /** Where jobs are started. */
   cwd: string
   /** Default: `spot`. */
@@ -94,6 +96,7 @@ function createBatch(options: BatchServerOptions, stopping: AbortSignal): { batc
   mkdirSync(options.logsDir, { recursive: true })
   mkdirSync(path.dirname(options.dbFile), { recursive: true })
   const { clock, log, emit, cores, memoryMiB, cwd, logsDir, baseEnvironment } = options
+  const { secretOf = () => undefined } = options
   const scratchDir = path.join(path.dirname(options.dbFile), 'scratch')
   const outbox = createOutbox(() => batch)
   const batch: Batch = {
@@ -102,7 +105,15 @@ function createBatch(options: BatchServerOptions, stopping: AbortSignal): { batc
     clock,
     log,
     emit,
-    machine: { cores: Math.max(1, Math.floor(cores)), memoryMiB, cwd, logsDir, scratchDir, baseEnvironment },
+    machine: {
+      cores: Math.max(1, Math.floor(cores)),
+      memoryMiB,
+      cwd,
+      logsDir,
+      scratchDir,
+      baseEnvironment,
+      secretOf,
+    },
     timeoutSecondsMin: options.timeoutSecondsMin ?? timeoutSecondsMinOfBatch,
     running: new Map(),
     stopping,

@@ -12,6 +12,8 @@ export interface JobSpec {
   /** Parameters already put in. */
   command: string[]
   environment: NameValue[]
+  /** Where the values of variables are kept; never the values. */
+  secrets?: { name: string; valueFrom: string }[]
   /** As asked for; the machine may have fewer. */
   vcpus: number
   memoryMiB: number
@@ -20,6 +22,10 @@ export interface JobSpec {
   timeoutSeconds?: number
   parameters: Record<string, string>
   dependsOn: DependencyRequest[]
+  /** Of a multi-node parallel job. */
+  nodes?: number
+  /** Shown only: one machine has one line. */
+  shareIdentifier?: string
   tags: Record<string, string>
   propagateTags: boolean
   platformCapabilities: ('EC2' | 'FARGATE')[]
@@ -27,13 +33,22 @@ export interface JobSpec {
   overridesLength: number
 }
 
+/** Of a multi-node definition that of its only range. */
+export function containerOf(definition: JobDefinitionBody): ContainerRequest {
+  const [range] = definition.nodeProperties?.nodeRangeProperties ?? []
+  return range?.container ?? definition.containerProperties ?? {}
+}
+
 export function specOf(
   definition: JobDefinitionBody,
   request: SubmitJobRequest,
   overrides: unknown,
 ): JobSpec {
-  const base = definition.containerProperties
-  const over = request.containerOverrides
+  const base = containerOf(definition)
+  const { shareIdentifier, nodeOverrides } = request
+  const [overNodes] = nodeOverrides?.nodePropertyOverrides ?? []
+  const over = definition.nodeProperties ? (overNodes?.containerOverrides ?? {}) : request.containerOverrides
+  const nodes = definition.nodeProperties && (nodeOverrides?.numNodes ?? definition.nodeProperties.numNodes)
   const parameters = { ...definition.parameters, ...request.parameters }
   const retry = request.retryStrategy ?? definition.retryStrategy
   const timeoutSeconds = (request.timeout ?? definition.timeout)?.attemptDurationSeconds
@@ -41,6 +56,9 @@ export function specOf(
     image: base.image ?? '',
     command: substitute(over.command ?? base.command ?? [], parameters),
     environment: overridden(base.environment ?? [], over.environment ?? []),
+    secrets: base.secrets ?? [],
+    ...(nodes === undefined ? {} : { nodes }),
+    ...(shareIdentifier === undefined ? {} : { shareIdentifier }),
     vcpus: requirement('VCPU', over, base),
     memoryMiB: requirement('MEMORY', over, base),
     attempts: retry?.attempts ?? 1,

@@ -1,7 +1,11 @@
 /** The local Batch server as the stack needs it: fed with the worker's job definition, heard by the router. */
 
 import path from 'node:path'
-import { RegisterJobDefinitionCommand } from '@aws-sdk/client-batch'
+import {
+  type ContainerProperties,
+  type NodeProperties,
+  RegisterJobDefinitionCommand,
+} from '@aws-sdk/client-batch'
 import { asEnvironment, type Config, environment } from '../../shared/config.ts'
 import type { Clock, Log } from '../../shared/ports.ts'
 import { type Delivery, projectDir } from '../events/delivery.ts'
@@ -48,6 +52,7 @@ export async function openBatch(parts: {
     },
     baseEnvironment: inheritedEnvironment(),
     cwd: config.dataDir,
+    secretOf: name => environment()[name],
     queues: delivery.wiring.jobQueues,
   })
   try {
@@ -72,23 +77,30 @@ function inheritedEnvironment(): Record<string, string> {
 async function registerWorker(
   batchUrl: string,
   config: Config,
-  { environment: deployed, resourceRequirements, ...definition }: JobDefinitionWiring,
+  { environment: deployed, resourceRequirements, secrets, nodes, ...definition }: JobDefinitionWiring,
 ): Promise<void> {
   const client = await localBatch(batchUrl)
   const own = Object.entries(asEnvironment(config)).map(([name, value]) => ({ name, value }))
   const variables = new Map(
     [...own, ...deployed.filter(({ name }) => !ofContainers.includes(name))].map(each => [each.name, each]),
   )
+  const container = {
+    image: 'millrace-worker',
+    command: [process.execPath, path.join(projectDir, 'worker', 'main.ts')],
+    environment: [...variables.values()],
+    resourceRequirements,
+    ...(secrets && { secrets }),
+  }
   await client.send(
     new RegisterJobDefinitionCommand({
       ...definition,
-      type: 'container',
-      containerProperties: {
-        image: 'millrace-worker',
-        command: [process.execPath, path.join(projectDir, 'worker', 'main.ts')],
-        environment: [...variables.values()],
-        resourceRequirements,
-      },
+      ...(nodes === undefined
+        ? { type: 'container', containerProperties: container }
+        : { type: 'multinode', nodeProperties: nodesOf(nodes, container) }),
     }),
   )
+}
+
+function nodesOf(numNodes: number, container: ContainerProperties): NodeProperties {
+  return { numNodes, mainNode: 0, nodeRangeProperties: [{ targetNodes: '0:', container }] }
 }

@@ -32,7 +32,13 @@ export function submit(batch: Batch, body: unknown, bodyBytes: number): object {
   const size = request.arrayProperties?.size
   for (const dependency of request.dependsOn) checkDependency(batch, dependency, size)
   const jobId = newId()
-  const overrides = (body as { containerOverrides?: unknown }).containerOverrides
+  const { containerOverrides, nodeOverrides } = body as {
+    containerOverrides?: unknown
+    nodeOverrides?: unknown
+  }
+  const overrides = nodeOverrides ?? containerOverrides
+  if (nodeOverrides !== undefined && definition.body.nodeProperties === undefined)
+    refuse('nodeOverrides are for multi-node parallel jobs only')
   const spec = specOf(definition.body, request, overrides)
   change(batch, () =>
     enter(batch, { jobId, name: request.jobName, queue: queue.name, definition: definition.arn, spec, size }),

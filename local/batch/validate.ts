@@ -2,7 +2,7 @@
 import { checkRetryStrategy } from './evaluate-on-exit.ts'
 import { refuse } from './refusal.ts'
 import type { ContainerRequest, JobDefinitionBody, SubmitJobRequest } from './requests.ts'
-import { requirementOf } from './spec.ts'
+import { containerOf, requirementOf } from './spec.ts'
 
 const jobNamePattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/
 export const arraySizeMin = 2
@@ -23,6 +23,7 @@ export function checkSubmission(
   checkArray(request)
   checkDependencies(request)
   checkContainer(request.containerOverrides)
+  if (request.nodeOverrides && request.arrayProperties) refuse('A multi-node parallel job cannot be an array')
   checkRetryStrategy(request.retryStrategy)
   checkTimeout(request.timeout, timeoutSecondsMin)
   checkTags(request.tags)
@@ -36,8 +37,12 @@ export function checkDefinition(
   checkSize('Job definition', bodyBytes, definitionKiBMax)
   if (!jobNamePattern.test(request.jobDefinitionName))
     refuse('Job definition name should match valid pattern')
-  if (request.type !== 'container') refuse(`Job definition type ${request.type} is not available locally`)
-  const container = request.containerProperties
+  const properties = { container: request.containerProperties, multinode: request.nodeProperties }
+  if (request.type !== 'container' && request.type !== 'multinode')
+    refuse(`Job definition type ${request.type} is not available locally`)
+  else if (properties[request.type] === undefined)
+    refuse(`The properties of a ${request.type} job are missing`)
+  const container = containerOf(request)
   if (!container.image) refuse('Container image is not provided.')
   if (requirementOf('VCPU', container) === undefined) refuse('vCPU is not provided.')
   if (requirementOf('MEMORY', container) === undefined) refuse('Memory is not provided.')

@@ -17,6 +17,7 @@ export function jobDefinitionsOf(template: Template): JobDefinitionWiring[] {
   return ofType(template, 'AWS::Batch::JobDefinition').map(([id, properties]) => {
     const local = (node: Node, name: string): unknown => small(resolve(node[name], template, `${id}.${name}`))
     const container = nodeOf(containerOf(properties), id)
+    const nodes = isNode(properties.NodeProperties) ? Number(properties.NodeProperties.NumNodes) : undefined
     const given = ['RetryStrategy', 'Timeout', 'PlatformCapabilities'].filter(name => name in properties)
     return {
       ...Object.fromEntries(given.map(name => [smallName(name), local(properties, name)])),
@@ -29,6 +30,10 @@ export function jobDefinitionsOf(template: Template): JobDefinitionWiring[] {
         container,
         'ResourceRequirements',
       ) as JobDefinitionWiring['resourceRequirements'],
+      ...(container.Secrets === undefined
+        ? {}
+        : { secrets: local(container, 'Secrets') as NonNullable<JobDefinitionWiring['secrets']> }),
+      ...(nodes === undefined ? {} : { nodes }),
     }
   })
 }

@@ -1,6 +1,6 @@
 /** What is wired to what, as plain data: the part of serverless.yml that decides where events go. */
 
-import type { RegisterJobDefinitionCommandInput, ResourceRequirement } from '@aws-sdk/client-batch'
+import type { RegisterJobDefinitionCommandInput, ResourceRequirement, Secret } from '@aws-sdk/client-batch'
 
 export interface QueueSource {
   queue: string
@@ -57,6 +57,9 @@ export type JobDefinitionWiring = Required<
   Pick<RegisterJobDefinitionCommandInput, 'retryStrategy' | 'timeout' | 'platformCapabilities'> & {
     environment: { name: string; value: string }[]
     resourceRequirements: ResourceRequirement[]
+    secrets?: Secret[]
+    /** Of multi-node parallel jobs. */
+    nodes?: number
   }
 
 export interface Wiring {

@@ -54,7 +54,6 @@ const submissions: [string, Partial<SubmitJobCommandInput>, RegExp][] = [
   ],
   ['an empty word in the command', { containerOverrides: { command: ['a', ''] } }, /empty string/],
   ['a request over 30 KiB', { parameters: { long: 'x'.repeat(31 * 1024) } }, /less than 30 KiB, got 32 KiB/],
-  ['a share identifier', { shareIdentifier: 'team' }, /Not available in the local Batch: shareIdentifier/],
 ]
 
 const resourceRequirements = [
@@ -66,7 +65,7 @@ const definitions: [string, Partial<RegisterJobDefinitionCommandInput>, RegExp][
   ['no vCPUs', { containerProperties: { image: 'i', memory: 64 } }, /vCPU is not provided\./],
   ['no memory', { containerProperties: { image: 'i', vcpus: 1 } }, /Memory is not provided\./],
   ['no image', { containerProperties: { resourceRequirements } }, /image is not provided/],
-  ['a multi-node type', { type: 'multinode' }, /multinode is not available locally/],
+  ['nodes that nobody described', { type: 'multinode' }, /properties of a multinode job are missing/],
   ['a name with a space', { jobDefinitionName: 'a b' }, /name should match valid pattern/],
   ['a size over 24 KiB', { parameters: { long: 'x'.repeat(25 * 1024) } }, /less than 24 KiB/],
 ]

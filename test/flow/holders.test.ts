@@ -75,7 +75,7 @@ describe('a run whose partition runs on demand', () => {
     await house.untilQuiet()
     await cancelRun(house.worldOf(person), runId)
     const [, second] = house.ports.jobs.submitted()
-    assert.equal(second?.request.queue, 'on-demand')
+    assert.equal(second?.request.queue, 'millrace-local-daily-on-demand')
     assert.equal(house.ports.jobs.children(second?.jobId ?? '')[0]?.status, 'FAILED')
     await house.untilEnded(3)
     assert.equal((await runOf(house, runId)).state, RunState.CANCELLED)

@@ -59,7 +59,7 @@ describe('a partition that ran out of', () => {
     await house.untilEnded()
     assert.equal((await runOf(house, runId)).state, RunState.SUCCEEDED)
     const { queue, memoryMiB, timeoutSeconds } = house.ports.jobs.submitted().at(-1)?.request ?? {}
-    assert.deepEqual([queue, memoryMiB, timeoutSeconds], ['on-demand', 4096, 90 * 60])
+    assert.deepEqual([queue, memoryMiB, timeoutSeconds], ['millrace-local-daily-on-demand', 4096, 90 * 60])
     assert.ok(!workedIn(house, 4).some(partition => [0, 1, 3].includes(partition)))
     await assertWell(house)
   })
@@ -78,8 +78,8 @@ describe('a partition that Spot takes again and again', () => {
     assert.deepEqual([run.state, run.round], [RunState.SUCCEEDED, 2])
     const queues = house.ports.jobs.submitted().map(({ request }) => [request.queue, request.size])
     assert.deepEqual(queues, [
-      ['spot', 4],
-      ['on-demand', 1],
+      ['millrace-local-daily', 4],
+      ['millrace-local-daily-on-demand', 1],
     ])
     await assertWell(house)
   })
@@ -90,8 +90,8 @@ describe('a partition that Spot takes again and again', () => {
     assert.deepEqual([run.state, run.round], [RunState.SUCCEEDED, 2])
     const second = house.ports.jobs.submitted().slice(1)
     assert.deepEqual(second.map(({ request }) => [request.queue, request.size]).toSorted(), [
-      ['on-demand', 1],
-      ['spot', 1],
+      ['millrace-local-daily-on-demand', 1],
+      ['millrace-local-daily', 1],
     ])
     await assertWell(house)
   })
