@@ -199,6 +199,7 @@ function standInAccount(folder: string): Pick<Town, 'stacks' | 'failing'> & { cl
       ],
     }),
     CreateStackCommand: ({ StackName, Parameters }) => {
+      if (stacks.has(String(StackName))) throw new Error(`Stack [${StackName}] already exists`)
       const status = failing.has('stack') ? 'ROLLBACK_COMPLETE' : 'CREATE_IN_PROGRESS'
       stacks.set(String(StackName), { status, outputs: imageOutputs(Parameters) })
       return {}
