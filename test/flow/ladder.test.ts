@@ -90,8 +90,8 @@ describe('a partition that Spot takes again and again', () => {
     assert.deepEqual([run.state, run.round], [RunState.SUCCEEDED, 2])
     const second = house.ports.jobs.submitted().slice(1)
     assert.deepEqual(second.map(({ request }) => [request.queue, request.size]).toSorted(), [
-      ['millrace-local-daily-on-demand', 1],
       ['millrace-local-daily', 1],
+      ['millrace-local-daily-on-demand', 1],
     ])
     await assertWell(house)
   })
