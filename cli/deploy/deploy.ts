@@ -94,8 +94,15 @@ function failedStep(what: string, done: readonly string[], cause: unknown): Mill
   const before = done.length === 0 ? 'Nothing was done before it.' : `Done before it: ${done.join('; ')}.`
   return new MillraceError(own?.code ?? 'REQUEST_REFUSED', `Could not ${what}: ${words}`, {
     cause,
-    remedy: [own?.remedy, before, 'Deploying again goes on from there.'].filter(Boolean).join(' '),
+    remedy: [own?.remedy ?? remedyOf(cause as Error), before, 'Deploying again goes on from there.']
+      .filter(Boolean)
+      .join(' '),
   })
+}
+
+export function remedyOf({ name }: Error): string | undefined {
+  const denied = /AccessDenied|NotAuthorized|Unauthorized/.test(name)
+  return denied ? 'Whoever deploys needs the permissions in docs/deploy.md.' : undefined
 }
 
 /** In a process of its own, as `npm run build` does it. */

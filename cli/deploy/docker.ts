@@ -2,7 +2,7 @@
 import { MillraceError } from '../../shared/errors.ts'
 import { dockerfile } from './image-files.ts'
 import type { Parts } from './parts.ts'
-import { lastWords, type Ran, run } from './programs.ts'
+import { firstWords, lastWords, type Ran, run } from './programs.ts'
 import type { Registry } from './registry.ts'
 
 /** Docker's own builder cannot make an image of several platforms. */
@@ -55,7 +55,7 @@ export async function dockerFault(parts: Parts): Promise<{ fault: string; remedy
   const plugin = await call(parts, ['buildx', 'version'])
   if (plugin.code !== 0) {
     return {
-      fault: `Docker with buildx is not here: ${lastWords(plugin)}`,
+      fault: `Docker with buildx is not here: ${firstWords(plugin)}`,
       remedy: `Install Docker 23 or later, ${without}`,
     }
   }

@@ -47,6 +47,11 @@ export async function run({ program, args, cwd, env, input, aloud = false }: Cal
   }
 }
 
+/** The first line: what follows it is advice. */
+export function firstWords({ said }: Ran): string {
+  return said.trim().split('\n')[0]?.trim() ?? ''
+}
+
 /** The last line that says something. */
 export function lastWords({ said }: Ran): string {
   return said.trim().split('\n').at(-1)?.trim() ?? ''

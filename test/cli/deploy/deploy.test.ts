@@ -262,6 +262,14 @@ describe('a step that fails', () => {
     assert.ok(!changes(place).some(call => /docker|serverless/.test(call)))
   })
 
+  test('a permission that lacks is told where to find', async t => {
+    const place = town(t)
+    place.failing.add('CreateStackCommand')
+    const { message, remedy } = await refused(place)
+    assert.match(message, /Could not make millrace-prod-image: AccessDeniedException/)
+    assert.match(remedy ?? '', /permissions in docs\/deploy\.md/)
+  })
+
   test('a faulty function or pipeline stops it before the account is changed', async t => {
     const place = town(t)
     place.failing.add('build')
