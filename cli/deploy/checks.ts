@@ -145,12 +145,13 @@ async function stackFaults(stage: string, { cloudformation }: Clients): Promise<
   return names.flatMap((name, index) => stuckStack(name, stacks[index]?.status ?? '') ?? [])
 }
 
-function accountFault({ name, message }: Error): Fault {
-  const denied = /AccessDenied|NotAuthorized/.test(name)
-  return {
-    fault: `AWS says ${name}: ${message}`,
-    remedy: denied
-      ? 'Whoever deploys needs the permissions in docs/deploy.md.'
-      : 'Check the credentials: `aws sso login`, AWS_PROFILE, or AWS_ACCESS_KEY_ID; and --region.',
-  }
+function accountFault(error: Error): Fault {
+  const otherwise = 'Check the credentials: `aws sso login`, AWS_PROFILE, or AWS_ACCESS_KEY_ID; and --region.'
+  return { fault: `AWS says ${error.name}: ${error.message}`, remedy: remedyOf(error) ?? otherwise }
+}
+
+/** Where a permission is missing. */
+export function remedyOf({ name }: Error): string | undefined {
+  const denied = /AccessDenied|NotAuthorized|Unauthorized/.test(name)
+  return denied ? 'Whoever deploys needs the permissions in docs/deploy.md.' : undefined
 }

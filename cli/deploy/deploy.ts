@@ -2,7 +2,7 @@
 import path from 'node:path'
 import { MillraceError } from '../../shared/errors.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
-import { checked, packager, type Ready } from './checks.ts'
+import { checked, packager, type Ready, remedyOf } from './checks.ts'
 import { type Image, putImage, putImageStack } from './image.ts'
 import type { DeployOptions } from './options.ts'
 import type { Parts } from './parts.ts'
@@ -98,11 +98,6 @@ function failedStep(what: string, done: readonly string[], cause: unknown): Mill
       .filter(Boolean)
       .join(' '),
   })
-}
-
-export function remedyOf({ name }: Error): string | undefined {
-  const denied = /AccessDenied|NotAuthorized|Unauthorized/.test(name)
-  return denied ? 'Whoever deploys needs the permissions in docs/deploy.md.' : undefined
 }
 
 /** In a process of its own, as `npm run build` does it. */
