@@ -20,7 +20,6 @@ import { grantsOf } from './policies.ts'
 import { resolved } from './policy/resolve.ts'
 import { roleActions, starResources } from './roles.ts'
 
-const root = path.resolve(import.meta.dirname, '../..')
 let packaged: Packaged
 let template: Template
 before(async () => {
