@@ -31,7 +31,7 @@ const created = {
   sequencer: '00ff',
 }
 
-function jobEvent(status: string, arrayProperties: object, jobQueue = 'spot') {
+function jobEvent(status: string, arrayProperties: object, jobQueue = 'millrace-local-daily') {
   const detail = {
     jobId: 'a:1',
     status,

@@ -162,7 +162,7 @@ resources:
   Resources:
     DropsBucket: { Type: AWS::S3::Bucket }
     Orders: { Type: AWS::SQS::Queue }
-    JobQueue: { Type: AWS::Batch::JobQueue }
+    JobQueue: { Type: AWS::Batch::JobQueue, Properties: { JobQueueName: 'millrace-\${sls:stage}-daily' } }
     Bus: { Type: AWS::Events::EventBus }
     Rule:
       Type: AWS::Events::Rule
@@ -186,7 +186,7 @@ resources:
   assert.deepEqual(rule?.pattern, {
     ref: ['drops'],
     long: ['drops'],
-    att: ['arn:aws:batch:us-east-1:000000000000:job-queue/spot'],
+    att: ['arn:aws:batch:us-east-1:000000000000:job-queue/millrace-local-daily'],
     longAtt: ['arn:aws:s3:::drops'],
     // biome-ignore lint/suspicious/noTemplateCurlyInString: what !Sub leaves of an escaped name
     sub: ['arn:aws:x:us-east-1:000000000000:drops/Orders/${kept}'],
