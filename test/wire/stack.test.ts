@@ -25,12 +25,21 @@ import {
 } from '@aws-sdk/client-s3'
 import { CreateScheduleCommand, GetScheduleCommand, SchedulerClient } from '@aws-sdk/client-scheduler'
 import { GetQueueAttributesCommand, ListQueuesCommand, SQSClient } from '@aws-sdk/client-sqs'
-import { at, type Node, ofType, type Packaged, packageService, type Resource } from '../infra/packaged.ts'
+import { pipelines, pipelineWith } from '../infra/batch/pipelines.ts'
+import { at, type Node, ofType, type Packaged, packagePipelines, type Resource } from '../infra/packaged.ts'
 import { nameOf, resolved } from '../infra/policy/resolve.ts'
 import { credentials, region, type Server, secondOpinions } from './servers.ts'
 import { createStack, fittings, passedOver, type Stack } from './story/stack.ts'
 
 const { moto } = secondOpinions
+const whole = { prefix: 'whole/', format: 'lines' as const }
+/** moto 5.2.5 makes no multi-node job definition of a stack. */
+const known = pipelines.filter(({ job }) => job.nodes === undefined)
+/** What else is made of a pipeline: a schedule, and a rule for a bucket of the user's. */
+const listening = [
+  pipelineWith('nightly', {}, { source: { ...whole, schedule: { expression: 'cron(0 2 * * ? *)' } } }),
+  pipelineWith('lake', {}, { source: { ...whole, bucket: 'somebodys-lake' } }),
+]
 
 if (moto.missing === undefined) describe('the packaged template', onMoto)
 else it('cannot ask moto to make a stack of the packaged template', { skip: moto.missing })
@@ -51,7 +60,7 @@ function onMoto(): void {
 
   before(async () => {
     server = await moto.start()
-    packaged = await packageService()
+    packaged = await packagePipelines([...known, ...listening])
     stack = await createStack(server.url, packaged.template)
   })
   after(async () => {
@@ -169,10 +178,7 @@ function onMoto(): void {
       const asked = { Name: id, ...(filled(Properties) as Node) }
       await scheduler.send(new CreateScheduleCommand(asked as never))
       const made = await scheduler.send(new GetScheduleCommand({ Name: asked.Name }))
-      const properties = ['ScheduleExpression', 'FlexibleTimeWindow', 'State'] as const
-      for (const property of properties) assert.deepEqual(made[property], asked[property as never], id)
-      const { Arn, RoleArn } = (asked as Node).Target as Node
-      assert.deepEqual([made.Target?.Arn, made.Target?.RoleArn], [Arn, RoleArn])
+      assert.partialDeepStrictEqual(made, asked, id)
     }
   })
 

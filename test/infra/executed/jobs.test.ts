@@ -15,28 +15,15 @@ import { type BatchServer, startBatchServer } from '../../../local/batch/server.
 import { localBatch } from '../../../local/world.ts'
 import { systemClock } from '../../../shared/clock.ts'
 import { silentLog } from '../../../shared/log.ts'
-import { pipelineSet } from '../../../shared/pipelines.ts'
 import { placeOf } from '../../../shared/placement.ts'
+import { pipelines } from '../batch/pipelines.ts'
 import { ofType, type Packaged, packagePipelines } from '../packaged.ts'
 import { callersIn } from '../policy/callers.ts'
 import { nameOf } from '../policy/resolve.ts'
 import { registerJobDefinition } from './requests.ts'
 
-const definition = (name: string, job: object) => ({
-  name,
-  source: { prefix: `${name}/`, format: 'ndjson' },
-  work: { sql: 'SELECT * FROM input' },
-  output: { prefix: `${name}/` },
-  job,
-})
 /** Of every kind of place that this server has: it knows no multi-node jobs. */
-const pipelines = pipelineSet({
-  'plain.ts': definition('plain', {}),
-  'urgent.ts': definition('urgent', { queue: 'critical' }),
-  'arm.ts': definition('arm', { architecture: 'arm64' }),
-  'small.ts': definition('small', { platform: 'FARGATE' }),
-  'graphics.ts': definition('graphics', { gpus: 1 }),
-})
+const known = pipelines.filter(({ job }) => job.nodes === undefined)
 
 describe('the packaged template', () => {
   let packaged: Packaged
@@ -47,7 +34,7 @@ describe('the packaged template', () => {
   const queues = (): string[] => idsOf('AWS::Batch::JobQueue').map(id => nameOf(id, packaged.template))
 
   before(async () => {
-    packaged = await packagePipelines(pipelines)
+    packaged = await packagePipelines(known)
     dir = await mkdtemp(path.join(tmpdir(), 'millrace-executed-'))
     server = await startBatchServer({
       dbFile: path.join(dir, 'batch.db'),
@@ -87,7 +74,7 @@ describe('the packaged template', () => {
   it('has the queues and the definition that submit names for each pipeline', () => {
     const { config } = callersIn(packaged.template).get('submit') ?? assert.fail('nobody submits')
     const definitions = idsOf('AWS::Batch::JobDefinition').map(id => nameOf(id, packaged.template))
-    for (const pipeline of pipelines) {
+    for (const pipeline of known) {
       const place = placeOf(config, pipeline)
       assert.ok(queues().includes(place.queue), place.queue)
       assert.ok(queues().includes(place.onDemandQueue), place.onDemandQueue)

@@ -90,7 +90,7 @@ export async function createStack(
   const client = new CloudFormationClient({ region, credentials, endpoint: url, maxAttempts: 1 })
   const TemplateBody = JSON.stringify(Object.values(fits).reduce(fitted, template))
   const asked = { StackName: 'millrace-dev', TemplateBody, Capabilities: ['CAPABILITY_IAM' as const] }
-  const { StackId: StackName = '' } = await client.send(new CreateStackCommand(asked))
+  const { StackId: StackName = '' } = await client.send(new CreateStackCommand(asked)).catch(inItsWords)
   const describe = async () => (await client.send(new DescribeStacksCommand({ StackName }))).Stacks?.[0]
   const { StackStatus, Outputs = [] } = (await describe()) ?? {}
   if (StackStatus !== 'CREATE_COMPLETE') throw new Error(`the stack is ${StackStatus}`)
@@ -115,6 +115,12 @@ export async function createStack(
       if (status !== 'DELETE_COMPLETE') throw new Error(`the stack is ${status}`)
     },
   }
+}
+
+/** An error of the service that moto met within is in that service's words, which are no XML. */
+function inItsWords(error: Error & { $response?: { body?: unknown } }): never {
+  const said = error.$response?.body
+  throw typeof said === 'string' ? new Error(said.slice(0, 1000), { cause: error }) : error
 }
 
 function fitted(template: Template, fitting: Fitting): Template {
