@@ -97,6 +97,9 @@ function faultsOf(issue: z.core.$ZodIssue): { path: string; fault: string; remed
       remedy: 'Remove it, or correct its spelling.',
     }))
   }
+  if (issue.code === 'invalid_key') {
+    return issue.issues.map(({ message }) => ({ path, fault: message, remedy: 'Name it otherwise.' }))
+  }
   if (issue.code === 'custom' && typeof issue.params?.remedy === 'string') {
     return [{ path, fault: issue.message, remedy: issue.params.remedy }]
   }
