@@ -22,9 +22,6 @@ import { callersIn } from '../policy/callers.ts'
 import { nameOf } from '../policy/resolve.ts'
 import { registerJobDefinition } from './requests.ts'
 
-/** Of every kind of place that this server has: it knows no multi-node jobs. */
-const known = pipelines.filter(({ job }) => job.nodes === undefined)
-
 describe('the packaged template', () => {
   let packaged: Packaged
   let dir: string
@@ -34,7 +31,7 @@ describe('the packaged template', () => {
   const queues = (): string[] => idsOf('AWS::Batch::JobQueue').map(id => nameOf(id, packaged.template))
 
   before(async () => {
-    packaged = await packagePipelines(known)
+    packaged = await packagePipelines(pipelines)
     dir = await mkdtemp(path.join(tmpdir(), 'millrace-executed-'))
     server = await startBatchServer({
       dbFile: path.join(dir, 'batch.db'),
@@ -74,7 +71,7 @@ describe('the packaged template', () => {
   it('has the queues and the definition that submit names for each pipeline', () => {
     const { config } = callersIn(packaged.template).get('submit') ?? assert.fail('nobody submits')
     const definitions = idsOf('AWS::Batch::JobDefinition').map(id => nameOf(id, packaged.template))
-    for (const pipeline of known) {
+    for (const pipeline of pipelines) {
       const place = placeOf(config, pipeline)
       assert.ok(queues().includes(place.queue), place.queue)
       assert.ok(queues().includes(place.onDemandQueue), place.onDemandQueue)
