@@ -2,6 +2,7 @@
 import { type QueueName, queueNames, queuePriorities } from '../../shared/pipeline/job.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
 import { type Fleet, fleetOf, queueName, sharedFleet, shareIdentifier } from '../../shared/placement.ts'
+import { JobStatus } from '../../shared/vocabulary.ts'
 import { attribute, idOf, type Node, ref } from './cloudformation.ts'
 import { environmentId } from './fleets.ts'
 import type { Settings } from './settings.ts'
@@ -50,7 +51,7 @@ export function jobQueue({ name, fleet, queue, onDemand }: Queue, { fairShare, s
         Order: at + 1,
         ComputeEnvironment: ref(id),
       })),
-      JobStateTimeLimitActions: timeLimits.map(limit => ({ ...limit, State: 'RUNNABLE', Action: 'CANCEL' })),
+      JobStateTimeLimitActions: timeLimits.map(limit => ({ ...limit, State: JobStatus.RUNNABLE, Action: 'CANCEL' })),
       ...(fairShare && { SchedulingPolicyArn: attribute('SchedulingPolicy', 'Arn') }),
       Tags: { project: 'millrace', stage },
     },
