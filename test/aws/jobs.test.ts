@@ -70,6 +70,53 @@ describe('AWS Batch', () => {
     })
   })
 
+  const submittedBody = async (more: Partial<JobRequest>): Promise<Record<string, unknown>> => {
+    aws.answerWith({ body: { jobId: 'j' } })
+    await jobs.submit({ ...request, ...more })
+    return (aws.requests.at(-1)?.body ?? {}) as Record<string, unknown>
+  }
+
+  it('is told of a line among the children, and of the job before it', async () => {
+    const line = await submittedBody({ sequential: true, after: 'before' })
+    assert.deepEqual(line.dependsOn, [{ type: 'SEQUENTIAL' }, { jobId: 'before' }])
+    const plain = await submittedBody({ size: 1, sequential: true, after: 'before' })
+    assert.deepEqual(plain.dependsOn, [{ jobId: 'before' }])
+    assert.ok(!('dependsOn' in (await submittedBody({ size: 1, sequential: true }))))
+  })
+
+  it('is told whose share a job is, where there are shares', async () => {
+    const shared = await submittedBody({ share: { identifier: 'orders1', priority: 7 } })
+    assert.deepEqual([shared.shareIdentifier, shared.schedulingPriorityOverride], ['orders1', 7])
+    assert.ok(!('shareIdentifier' in (await submittedBody({}))))
+  })
+
+  it('overrides every node of a multi-node job alike, and no container of its own', async () => {
+    const { nodeOverrides, containerOverrides, arrayProperties } = await submittedBody({ size: 1, nodes: 4 })
+    assert.deepEqual([containerOverrides, arrayProperties], [undefined, undefined])
+    assert.deepEqual(nodeOverrides, {
+      numNodes: 4,
+      nodePropertyOverrides: [
+        {
+          targetNodes: '0:',
+          containerOverrides: {
+            environment: [{ name: 'MILLRACE_RUN_ID', value: 'r' }],
+            resourceRequirements: [
+              { type: 'VCPU', value: '2' },
+              { type: 'MEMORY', value: '4096' },
+            ],
+          },
+        },
+      ],
+    })
+  })
+
+  it('knows no job in a queue that is gone; one that may not be looked into is another matter', async () => {
+    aws.answerWith({ status: 400, error: 'ClientException' })
+    assert.deepEqual(await jobs.find(request.name, 'gone'), [])
+    aws.answerWith({ status: 403, error: 'AccessDeniedException' })
+    await assert.rejects(jobs.find(request.name, 'spot'), coded('REQUEST_REFUSED'))
+  })
+
   it('cannot be given an array of one, and gets a plain job', async () => {
     aws.answerWith({ body: { jobId: 'j' } })
     await jobs.submit({ ...request, size: 1 })

@@ -207,6 +207,45 @@ export function jobsContract(name: string, open: () => Promise<JobsUnderTest>): 
       }
     })
 
+    it('ends those behind a failed child of a line as Dependent Job failed, without having begun them', async () => {
+      const { jobId } = await world.jobs.submit(request(4, failing(1, 3), { sequential: true }))
+      await world.ended(jobId)
+      assert.equal((await one(jobId)).statusSummary?.SUCCEEDED, 1)
+      const failed = (await allFailures(jobId)).flat()
+      assert.deepEqual(
+        failed.map(({ index, statusReason, exitCode }) => [index, statusReason, exitCode]),
+        [
+          [1, 'Essential container in task exited', 3],
+          [2, 'Dependent Job failed', undefined],
+          [3, 'Dependent Job failed', undefined],
+        ],
+      )
+    })
+
+    it('begins a job after another only where that one has succeeded', async () => {
+      const good = await world.jobs.submit(request(2))
+      await world.ended(good.jobId)
+      const follower = await world.jobs.submit(
+        request(2, allSucceed, { sequential: true, after: good.jobId }),
+      )
+      await world.ended(follower.jobId)
+      assert.equal((await one(follower.jobId)).status, JobStatus.SUCCEEDED)
+      const bad = await world.jobs.submit(request(2, failing(0, 1)))
+      await world.ended(bad.jobId)
+      const waits = await world.jobs.submit(request(1, allSucceed, { after: bad.jobId }))
+      const ended = await one(waits.jobId)
+      assert.deepEqual([ended.status, ended.statusReason], [JobStatus.FAILED, 'Dependent Job failed'])
+    })
+
+    it('ends a line that is terminated for that reason, and not for the end of another', async () => {
+      const { jobId } = await world.jobs.submit(request(3, neverEnding, { sequential: true }))
+      await world.started(`${jobId}:0`)
+      await world.jobs.terminate(jobId, 'Terminated by Millrace: enough')
+      await world.ended(jobId)
+      const reasons = (await allFailures(jobId)).flat().map(({ statusReason }) => statusReason)
+      assert.deepEqual(reasons, Array(3).fill('Terminated by Millrace: enough'))
+    })
+
     it('takes an array of 10,000', async () => {
       const { jobId } = await world.jobs.submit(request(10_000, neverEnding))
       const { statusSummary = {} } = await one(jobId)

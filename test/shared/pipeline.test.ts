@@ -31,7 +31,8 @@ describe('a pipeline', () => {
       reclaimsOnSpot: 5,
       breakerPartitions: 25,
     })
-    assert.deepEqual(pipeline.job, { vcpus: 1, memoryMiB: 2048, timeoutMinutes: 60 })
+    const { vcpus, memoryMiB, timeoutMinutes } = pipeline.job
+    assert.deepEqual([vcpus, memoryMiB, timeoutMinutes], [1, 2048, 60])
     assert.deepEqual(pipeline.tolerate, { rejectedRecords: 0 })
     assert.deepEqual(pipeline.notify.on, [Occasion.FAILED, Occasion.REFUSED, Occasion.RECOVERED])
     assert.equal(pipeline.source.format === 'csv' && pipeline.source.ragged, 'reject')
