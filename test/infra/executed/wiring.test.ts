@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
+import { stageWiring } from '../../../local/events/delivery.ts'
 import { readWiring } from '../../../local/serverless/file.ts'
 import type { RuleWiring, Wiring } from '../../../local/serverless/wiring.ts'
 import { localConfig } from '../../../shared/config.ts'
@@ -9,7 +10,7 @@ import { pipelineSet } from '../../../shared/pipelines.ts'
 import { fromItem, type RoundRecord, recordKeys } from '../../../shared/records.ts'
 import { RunState } from '../../../shared/vocabulary.ts'
 import { dropped, givenUp, openStory, type Story, told } from '../../story/story.ts'
-import { type Packaged, packagePipelines, resource } from '../packaged.ts'
+import { type Node, ofType, type Packaged, packagePipelines, resource } from '../packaged.ts'
 import { packagedWiring } from './wiring.ts'
 
 const readings = {
@@ -21,7 +22,18 @@ const readings = {
   retry: { attempts: 3, backoffSeconds: 0 },
   notify: { slack: '#readings', on: ['SUCCEEDED', 'FAILED'] },
 }
-const pipelines = pipelineSet({ 'readings.ts': readings })
+/** Its tick comes on the first of January. */
+const yearly = {
+  name: 'yearly',
+  source: {
+    prefix: 'yearly/',
+    format: 'lines',
+    schedule: { expression: 'cron(0 2 1 1 ? *)', timezone: 'Europe/Berlin' },
+  },
+  work: { sql: 'SELECT line FROM input' },
+  output: { prefix: 'curated/yearly/' },
+}
+const pipelines = pipelineSet({ 'readings.ts': readings, 'yearly.ts': yearly })
 const config = localConfig('/nowhere', '/nowhere/pipelines')
 const serverlessFile = new URL('../../../serverless.yml', import.meta.url).pathname
 
@@ -49,6 +61,18 @@ describe('the packaged template', () => {
 
   it('wires what serverless.yml wires on one machine: nothing is lost or added on the way to AWS', () => {
     assert.deepEqual(nameless(wiring), nameless(readWiring(serverlessFile, config, pipelines)))
+  })
+
+  it('ticks for the pipelines for which the local stage ticks, by the same clock', () => {
+    const ticks = ofType(packaged.template, 'AWS::Scheduler::Schedule').flatMap(([, { Properties }]) => {
+      const { Input, EventBridgeParameters } = Properties.Target as Node
+      if (EventBridgeParameters === undefined) return []
+      const { pipeline } = JSON.parse(String(Input)) as { pipeline: string }
+      const { ScheduleExpression: expression, ScheduleExpressionTimezone: timezone } = Properties
+      return [{ pipeline, schedule: { expression, timezone } }]
+    })
+    assert.deepEqual(ticks, stageWiring(config, pipelines).ticks)
+    assert.equal(ticks.length, 1)
   })
 
   it('cannot send to what is no queue, nor by anything but an Arn', () => {
