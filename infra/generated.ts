@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { MillraceError } from '../shared/errors.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
+import { refuseUnplaceable } from './batch/capacity.ts'
 import { queuesOf } from './batch/queues.ts'
 import { batchResources, type Part } from './batch/resources.ts'
 import { blockedSenders, jobsQueueSenders } from './batch/rules.ts'
@@ -18,7 +19,10 @@ export interface Packager {
 
 /** Resources and outputs, as one more part of `resources`. */
 export async function batch(packager: Packager): Promise<Part> {
-  return batchResources(builtPipelines(), await settings(packager))
+  const pipelines = builtPipelines()
+  const chosen = await settings(packager)
+  refuseUnplaceable(pipelines, chosen)
+  return batchResources(pipelines, chosen)
 }
 
 /** The same, of the network; none where it is there already. */
@@ -58,9 +62,8 @@ function builtPipelines(): Pipeline[] {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Pipeline[]
   } catch (cause) {
-    throw new MillraceError('CONFIG_INVALID', `${file} cannot be read`, {
-      cause,
-      remedy: 'Build first: `npm run package` and `npm run deploy` do.',
-    })
+    // The packager shows the message alone.
+    const remedy = 'Build first: `npm run package` and `npm run deploy` do.'
+    throw new MillraceError('CONFIG_INVALID', `${file} cannot be read. ${remedy}`, { cause, remedy })
   }
 }

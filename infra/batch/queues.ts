@@ -51,7 +51,11 @@ export function jobQueue({ name, fleet, queue, onDemand }: Queue, { fairShare, s
         Order: at + 1,
         ComputeEnvironment: ref(id),
       })),
-      JobStateTimeLimitActions: timeLimits.map(limit => ({ ...limit, State: JobStatus.RUNNABLE, Action: 'CANCEL' })),
+      JobStateTimeLimitActions: timeLimits.map(limit => ({
+        ...limit,
+        State: JobStatus.RUNNABLE,
+        Action: 'CANCEL',
+      })),
       ...(fairShare && { SchedulingPolicyArn: attribute('SchedulingPolicy', 'Arn') }),
       Tags: { project: 'millrace', stage },
     },

@@ -1,6 +1,7 @@
 /** What is generated for Batch by the parameters of a stage, and what is refused. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { refuseUnplaceable } from '../../../infra/batch/capacity.ts'
 import { idOf, type Node } from '../../../infra/batch/cloudformation.ts'
 import { batchResources } from '../../../infra/batch/resources.ts'
 import { type Settings, settingsFrom } from '../../../infra/batch/settings.ts'
@@ -127,6 +128,29 @@ describe('limits of AWS', () => {
       })
       assert.ok(document.length <= 6144, `${id}: ${document.length}`)
     }
+  })
+})
+
+describe('a job that fits nowhere', () => {
+  const refused = (job: object, more: object = {}): void =>
+    refuseUnplaceable([pipelineWith('big', job)], settings(more))
+
+  it('is refused before anything is deployed, by the name of what bounds it', () => {
+    const cases: [object, RegExp][] = [
+      [{ vcpus: 65 }, /big: a job of 65 vCPUs, where maxvCpusOnDemand is 64/],
+      [{ vcpus: 9, instances: { types: ['c7i'], maxvCpus: 8 } }, /where job.instances.maxvCpus is 8/],
+    ]
+    for (const [job, words] of cases)
+      assert.throws(
+        () => refused(job),
+        error => isError(error, 'CONFIG_INVALID') && words.test(error.message),
+      )
+    assert.throws(() => refused({ vcpus: 3 }, { maxvCpus: 2 }), /where maxvCpus is 2/)
+  })
+
+  it('is one that is larger, and not one that just fits', () => {
+    assert.doesNotThrow(() => refused({ vcpus: 64 }))
+    assert.doesNotThrow(() => refused({ vcpus: 96, instances: { types: ['c7i'], maxvCpus: 96 } }))
   })
 })
 
