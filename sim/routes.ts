@@ -5,6 +5,7 @@ import { readWiring } from '../local/serverless/file.ts'
 import { eventQueue, type Wiring } from '../local/serverless/wiring.ts'
 import { localConfig } from '../shared/config.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
+import { fleetOf, sharedFleet } from '../shared/placement.ts'
 import { type FunctionName, functionNames } from '../shared/vocabulary.ts'
 
 const serverlessFile = path.resolve(import.meta.dirname, '../serverless.yml')
@@ -51,8 +52,9 @@ const stageRules = compiled(wiring.rules)
 
 /** The functions whose door an event on that bus opens, where these pipelines are deployed. */
 export function routesOf(pipelines: readonly Pipeline[]): (bus: string, event: unknown) => FunctionName[] {
-  const ownBuckets = pipelines.some(({ source }) => source.bucket !== undefined)
-  const rules = ownBuckets
+  // With a bucket or instances of its own, a pipeline brings rules of its own.
+  const ownRules = pipelines.some(one => one.source.bucket !== undefined || fleetOf(one) !== sharedFleet)
+  const rules = ownRules
     ? compiled(readWiring(serverlessFile, localConfig('', ''), pipelines).rules)
     : stageRules
   return (bus, event) =>

@@ -1,4 +1,5 @@
 /** What nobody has said of a round that ended, asked of Batch. */
+import { type AttemptEnd, dependentReason } from '../../shared/failure.ts'
 import type { FailedChild } from '../../shared/ports.ts'
 import type { PartitionRecord, RoundRecord, RunRecord } from '../../shared/records.ts'
 import { stageOf } from '../../shared/stages.ts'
@@ -33,6 +34,9 @@ export async function fillLosses(world: Needs, run: RunRecord, record: RoundReco
       if (partition === undefined || !silent.delete(partition)) continue
       await recordLoss(world, { runId, partition, round }, child)
     }
+    const whole = await endedInVain(world, record, chunk)
+    for (const { partition } of whole ? assignments : [])
+      if (silent.delete(partition)) await recordLoss(world, { runId, partition, round }, whole ?? {})
   }
   // Of a job that nobody recorded, too.
   const ends = await heldEnds(
@@ -44,6 +48,18 @@ export async function fillLosses(world: Needs, run: RunRecord, record: RoundReco
     await recordLoss(world, { runId, partition, round }, ends.get(holderOf(partition) ?? '') ?? unsaid)
   }
   return true
+}
+
+/** An array that waited for the one before it: whether Batch then lists any child of it is not documented. */
+async function endedInVain(
+  world: World<'objects' | 'jobs'>,
+  record: RoundRecord,
+  chunk: number,
+): Promise<AttemptEnd | undefined> {
+  const jobId = record[`job${chunk}`]
+  if (chunk === 0 || jobId === undefined) return undefined
+  const end = (await heldEnds(world, [jobId])).get(jobId)
+  return end?.statusReason?.startsWith(dependentReason) ? end : undefined
 }
 
 /** In a run that is being stopped, whom nobody has taken up has lost nothing. */

@@ -17,6 +17,9 @@ const queuesOf = (house: MemoryHouse): string[] =>
   house.ports.jobs.submitted().map(({ request }) => request.queue)
 const moved = linesPipeline({ job: { queue: 'critical', architecture: 'arm64' } })
 
+/** Has the other queues made, and listened to, from the start. */
+const neighbour: PipelineInput = { ...moved, name: 'other', source: { prefix: 'other/', format: 'lines' } }
+
 async function placeOf(house: MemoryHouse, runId: string, round: number) {
   const item = await house.ports.records.get(recordKeys.round(runId, round))
   return item && fromItem<RoundRecord>(item).place
@@ -25,7 +28,7 @@ async function placeOf(house: MemoryHouse, runId: string, round: number) {
 describe('a deployment that moves a pipeline to other queues', () => {
   test('sends the next round there, and not the one that has begun', async () => {
     const house = new MemoryHouse({
-      pipelines: [linesPipeline()],
+      pipelines: [linesPipeline(), neighbour],
       misfortunes: [{ partition: 1, round: 1, kind: 'dies', end: { exitCode: 3 } }],
       fault: ({ name }, at) => {
         if (name === 'jobs.submit' && at > 0) deploy(house, moved)
@@ -63,7 +66,7 @@ const refused = { kind: 'fails', when: 'before', code: 'REQUEST_REFUSED' } as co
 
 async function refusedFor(ms: number, options: Partial<HouseOptions> = {}) {
   const house: MemoryHouse = new MemoryHouse({
-    pipelines: [linesPipeline()],
+    pipelines: [linesPipeline(), neighbour],
     fault: ({ name }) =>
       name === 'jobs.submit' && house.ports.clock.now() < startedAt + ms ? refused : undefined,
     ...options,

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { MillraceError } from '../../shared/errors.ts'
-import { RunState } from '../../shared/vocabulary.ts'
+import type { Job, Jobs } from '../../shared/ports.ts'
+import { JobStatus, RunState } from '../../shared/vocabulary.ts'
 import type { Misfortune } from '../../sim/fates.ts'
 import { type HouseOptions, MemoryHouse } from '../../sim/memory-house.ts'
 import { assertWell, codesOf, runOf, workedIn } from './endings.ts'
@@ -21,6 +22,28 @@ async function playInLine(misfortunes: Misfortune[], options: Partial<HouseOptio
   const runId = await house.drop('text/a.txt', linesOf(partitions))
   await house.untilEnded()
   return { house, runId, run: await runOf(house, runId) }
+}
+
+const isOfChild = (event: unknown): boolean =>
+  (event as { detail: { arrayProperties?: { index?: number } } }).detail.arrayProperties?.index !== undefined
+
+/** Batch, if an array that waited in vain is one job that failed, and no more. */
+function withoutChildren(jobs: Jobs): Jobs {
+  const isVain = ({ status, statusSummary }: Job): boolean =>
+    status === JobStatus.FAILED && statusSummary !== undefined && !statusSummary.SUCCEEDED
+  return {
+    submit: request => jobs.submit(request),
+    find: (name, queue) => jobs.find(name, queue),
+    terminate: (jobId, reason) => jobs.terminate(jobId, reason),
+    describe: async ids =>
+      (await jobs.describe(ids)).map(job =>
+        isVain(job) ? { ...job, statusReason: 'Dependent Job failed' } : job,
+      ),
+    failures: async (jobId, after) => {
+      const [job] = await jobs.describe([jobId])
+      return job && isVain(job) ? { failed: [] } : jobs.failures(jobId, after)
+    },
+  }
 }
 
 describe('partitions in line', () => {
@@ -100,6 +123,28 @@ describe('partitions in line', () => {
     })
     assert.deepEqual(workedIn(house, 1).toSorted(), [0, 1, 2, 3, 4, 5])
     assert.deepEqual(workedIn(house, 2), [0])
+  })
+
+  test('of an array that never began, and of which Batch lists no child, cost no try either', async () => {
+    // Those of round 2 are in two arrays: one has more memory.
+    const { house, runId, run } = await playInLine(
+      [
+        { partition: 1, round: 1, kind: 'throws', error: new MillraceError('OUT_OF_MEMORY', 'full') },
+        { partition: 1, round: 2, kind: 'dies', end: { exitCode: 75 } },
+      ],
+      {
+        pipelines: [linesPipeline({ retry, split: { partitionBytes: 3 }, job: { sequential: true } })],
+        copies: ({ step, event }) => (step === 'track' && isOfChild(event) ? 0 : 1),
+        observed: ports => ({ ...ports, jobs: withoutChildren(ports.jobs) }),
+      },
+    )
+    assert.equal(run.state, RunState.SUCCEEDED)
+    assert.ok(house.ports.jobs.submitted().some(({ request }) => request.after !== undefined))
+    for (let behind = 2; behind < run.partitions; behind++) {
+      const codes = await codesOf(house, runId, behind)
+      assert.ok(!codes.slice(1).includes('UNKNOWN'), `${behind}: ${codes}`)
+    }
+    await assertWell(house)
   })
 
   for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
