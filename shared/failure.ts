@@ -180,16 +180,14 @@ const knownExits: Readonly<Record<number, FailureCode>> = {
 /** Reason strings first, exit code last: 137 alone is no proof of memory, 143 none of a reclaim. */
 export function classify(end: AttemptEnd): FailureCode {
   for (const [field, pattern, code] of knownReasons) {
-    const said = end[field]
-    if (typeof said === 'string' && matches(pattern, said)) return code
+    if (matches(pattern, end[field])) return code
   }
   if (end.exitCode === undefined) return 'UNKNOWN'
   return knownExits[end.exitCode] ?? 'APPLICATION'
 }
 
-function matches(pattern: string, said: string): boolean {
-  return pattern.endsWith('*') ? said.startsWith(pattern.slice(0, -1)) : said === pattern
-}
+const matches = (pattern: string, said: unknown = ''): boolean =>
+  pattern.endsWith('*') ? String(said).startsWith(pattern.slice(0, -1)) : said === pattern
 
 /** Groups alike failures: the reason without what differs from one partition to the next. */
 export function fingerprint(code: FailureCode, reason: string): string {

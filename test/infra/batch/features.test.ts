@@ -77,7 +77,7 @@ function madeOf(pipeline: Pipeline, fairShare: boolean): [kind: string, made: un
   const { Resources } = batchResources([pipeline], settings)
   const deployed = Object.values(Resources).map((node): [string, unknown] => {
     const { Type, Properties } = node as { Type: string; Properties: unknown }
-    return [Type.split('::').at(-1) ?? '', Properties]
+    return [Type.split(/:+/).at(-1) ?? '', Properties]
   })
   const cuts = cutsOf(sourceBytes, pipeline.split.partitionBytes ?? partitionBytes)
   const size = 'partitions' in cuts && pipeline.job.nodes === undefined ? cuts.partitions : 1
