@@ -28,7 +28,12 @@ export type Settings = z.output<typeof schema> & { jobPrefix: string; network: N
 /** Parameters of serverless.yml: `param:` and each of these. */
 export const paramNames = [
   ...Object.keys(schema.shape).filter(name => name !== 'stage'),
-  ...['network', 'zones', 'subnetIds', 'securityGroupIds', 'egressPorts', 'publicAddress'],
+  'network',
+  'zones',
+  'subnetIds',
+  'securityGroupIds',
+  'egressPorts',
+  'publicAddress',
 ]
 
 /**

@@ -3,6 +3,7 @@ import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { compilePattern } from '../../local/events/event-pattern.ts'
+import { readServerless } from '../../local/serverless/variables.ts'
 import { configFrom } from '../../shared/config.ts'
 import { functionNames } from '../../shared/vocabulary.ts'
 import {
@@ -77,6 +78,12 @@ describe('the template', () => {
 
   it('leaves no variable of serverless unfilled', () => {
     assert.deepEqual(JSON.stringify(template).match(/\$\{(param|self|sls|opt|file|env):[^}]*\}/g), null)
+  })
+
+  it('tags all that can be tagged by the stack, and no role twice: IAM knows no case, and STAGE is there', () => {
+    const { provider } = readServerless(path.resolve(import.meta.dirname, '../../serverless.yml'), 'dev')
+    assert.deepEqual(at(provider, 'stackTags'), { project: 'millrace' })
+    for (const [id, { Tags = [] }] of roles()) assert.deepEqual(Tags, [], id)
   })
 
   it('tells a CLI where everything is', () => {
