@@ -155,7 +155,7 @@ async function openMerge(
   const { pages, chunks } = plannedRound(
     round,
     tasks.map(({ partition }) => mergeAssignment(partition)),
-    { ...(nodes === undefined ? {} : { nodes }) },
+    nodes === undefined ? {} : { nodes },
   )
   const opened = await openRound(world, run.runId, pages, round, world.clock.now(), Stage.merge, chunks)
   await goOn(world, facts, verdict, opened, { merges: tasks.length })
