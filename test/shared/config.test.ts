@@ -11,15 +11,7 @@ describe('the configuration', () => {
       () => configFrom({ MILLRACE_STAGE: 'dev' }),
       (error: unknown) => {
         assert.ok(isError(error, 'CONFIG_INVALID'))
-        for (const name of [
-          'TABLE',
-          'DROPS_BUCKET',
-          'STATE_BUCKET',
-          'OUTPUT_BUCKET',
-          'BUS',
-          'JOB_QUEUE',
-          'JOB_DEFINITION',
-        ])
+        for (const name of ['TABLE', 'DROPS_BUCKET', 'STATE_BUCKET', 'OUTPUT_BUCKET', 'BUS', 'JOB_PREFIX'])
           assert.ok(error.message.includes(`MILLRACE_${name}`), name)
         assert.ok(!error.message.includes('MILLRACE_STAGE'))
         return true
