@@ -7,22 +7,24 @@ import { MillraceError } from '../../shared/errors.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
 import { localStage } from '../options.ts'
 import { dockerFault } from './docker.ts'
+import { type Fault, refuse } from './faults.ts'
+import type { OfferClients } from './offer/clients.ts'
+import { type Looked, lookAtOffer } from './offer/look.ts'
+import { paramsOf } from './offer/params.ts'
 import type { DeployOptions } from './options.ts'
 import type { Clients, Parts } from './parts.ts'
 import { type Registry, registryOf } from './registry.ts'
 import { imageStackName, stackName, stackNow, stuckStack } from './stacks.ts'
 import { at } from './template.ts'
 
-export interface Fault {
-  fault: string
-  remedy: string
-}
-
 export interface Ready {
   pipelines: Pipeline[]
   region: string
   registry: Registry
   clients: Clients
+  offers: OfferClients
+  /** Parameters beside the given ones, lines for a person, roles to make. */
+  offer: Looked
 }
 
 export const packager = 'node_modules/serverless/bin/serverless.js'
@@ -43,7 +45,9 @@ export async function checkHere(options: DeployOptions, { root }: Parts): Promis
 /** Errors: CONFIG_INVALID with all faults. Nothing has been made or changed by then. */
 export async function checked(options: DeployOptions, parts: Parts): Promise<Ready> {
   const docker = options.builder === 'docker' ? await dockerFault(parts) : undefined
-  const account = await lookAtAccount(options, parts)
+  // Faulty ones are among the faults below; the account is looked at all the same.
+  const pipelines = await loadPipelines(options.pipelinesDir).catch(() => [])
+  const account = await lookAtAccount(options, parts, pipelines)
   refuse([
     ...(await checkHere(options, parts)),
     ...imageFaults(options),
@@ -51,14 +55,7 @@ export async function checked(options: DeployOptions, parts: Parts): Promise<Rea
     ...('faults' in account ? account.faults : []),
   ])
   if ('faults' in account) throw new MillraceError('INVARIANT_BROKEN', 'An account without faults is ready')
-  return { pipelines: await loadPipelines(options.pipelinesDir), ...account }
-}
-
-export function refuse(faults: readonly Fault[]): void {
-  if (faults.length === 0) return
-  const lines = faults.flatMap(({ fault, remedy }) => [`  - ${fault}`, `    ${remedy}`])
-  const count = faults.length === 1 ? 'One thing is' : `${faults.length} things are`
-  throw new MillraceError('CONFIG_INVALID', `${count} in the way; nothing was done.\n${lines.join('\n')}`)
+  return { pipelines, ...account }
 }
 
 function stageFaults({ stage }: DeployOptions): Fault[] {
@@ -113,7 +110,11 @@ async function pipelineFaults({ pipelinesDir }: DeployOptions): Promise<Fault[]>
 
 type Account = Omit<Ready, 'pipelines'>
 
-async function lookAtAccount(options: DeployOptions, parts: Parts): Promise<Account | { faults: Fault[] }> {
+async function lookAtAccount(
+  options: DeployOptions,
+  parts: Parts,
+  pipelines: readonly Pipeline[],
+): Promise<Account | { faults: Fault[] }> {
   const region = await regionOf(options, parts)
   if (region === undefined) {
     return {
@@ -123,8 +124,13 @@ async function lookAtAccount(options: DeployOptions, parts: Parts): Promise<Acco
   const clients = parts.clients(region)
   try {
     const registry = await registryOf(clients.ecr)
-    const faults = await stackFaults(options.stage, clients)
-    return faults.length > 0 ? { faults } : { region, registry, clients }
+    const { stage } = options
+    const { stuck, isDeployed } = await stacksOf(stage, clients)
+    const offers = await parts.offers(region)
+    const place = { stage, region, params: paramsOf(options, parts.root), pipelines, isDeployed }
+    const offer = await lookAtOffer(place, clients.cloudformation, offers)
+    const faults = [...stuck, ...offer.faults]
+    return faults.length > 0 ? { faults } : { region, registry, clients, offers, offer }
   } catch (error) {
     return { faults: [accountFault(error as Error)] }
   }
@@ -139,10 +145,16 @@ async function regionOf({ region }: DeployOptions, parts: Parts): Promise<string
     .catch(() => undefined)
 }
 
-async function stackFaults(stage: string, { cloudformation }: Clients): Promise<Fault[]> {
+async function stacksOf(
+  stage: string,
+  { cloudformation }: Clients,
+): Promise<{ stuck: Fault[]; isDeployed: boolean }> {
   const names = [imageStackName(stage), stackName(stage)]
   const stacks = await Promise.all(names.map(name => stackNow(cloudformation, name)))
-  return names.flatMap((name, index) => stuckStack(name, stacks[index]?.status ?? '') ?? [])
+  return {
+    stuck: names.flatMap((name, index) => stuckStack(name, stacks[index]?.status ?? '') ?? []),
+    isDeployed: stacks[1] !== undefined,
+  }
 }
 
 function accountFault(error: Error): Fault {

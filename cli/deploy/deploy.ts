@@ -4,6 +4,7 @@ import { MillraceError } from '../../shared/errors.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
 import { checked, packager, type Ready, remedyOf } from './checks.ts'
 import { type Image, putImage, putImageStack } from './image.ts'
+import { makeRoles } from './offer/linked-roles.ts'
 import type { DeployOptions } from './options.ts'
 import type { Parts } from './parts.ts'
 import { run } from './programs.ts'
@@ -19,19 +20,25 @@ export interface Deployed {
   built: boolean
   outputs: Record<string, string>
   pipelines: Pipeline[]
+  /** What the Region and the account do not give, as it was said before. */
+  notes: string[]
 }
 
 /**
  * Errors: CONFIG_INVALID with everything that is in the way, before anything is done; NOT_ALLOWED where the person says
  * no; else those of the step that failed, whose remedy says what was done until then.
  */
-export async function deploy(options: DeployOptions, parts: Parts): Promise<Deployed | undefined> {
-  const ready = await checked(options, parts)
+export async function deploy(asked: DeployOptions, parts: Parts): Promise<Deployed | undefined> {
+  const ready = await checked(asked, parts)
+  const options = { ...asked, params: [...asked.params, ...ready.offer.params] }
   const { stage } = options
+  const notes = [...ready.offer.notes]
+  for (const note of notes) parts.say(`note: ${note}`)
   const where = `stage ${stage} in account ${ready.registry.account}, ${ready.region}`
   if (!(await parts.confirm(`Deploy ${where}?`))) return undefined
   const steps = stepsOf(parts)
   await steps.take('compile the pipelines into the functions', () => buildFunctions(options, parts))
+  notes.push(...(await linkedRoles(parts, ready, steps)))
   const { image, built } = await imageOf(options, parts, ready, steps)
   await steps.take(`deploy ${stackName(stage)}`, () => deployStack(options, parts, ready.region, image))
   const stack = await stackNow(ready.clients.cloudformation, stackName(stage))
@@ -43,7 +50,18 @@ export async function deploy(options: DeployOptions, parts: Parts): Promise<Depl
     built,
     outputs: stack?.outputs ?? {},
     pipelines: ready.pipelines,
+    notes,
   }
+}
+
+/** Before anything else is made, for without them the rest is in vain. */
+async function linkedRoles({ say }: Parts, { offers, offer }: Ready, steps: Steps): Promise<string[]> {
+  const { rolesMissing } = offer
+  if (rolesMissing.length === 0) return []
+  const names = rolesMissing.map(({ role }) => role).join(', ')
+  const notes = await steps.take(`make ${names}`, () => makeRoles(offers.iam, rolesMissing))
+  for (const note of notes) say(`note: ${note}`)
+  return notes
 }
 
 async function imageOf(

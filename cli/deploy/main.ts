@@ -5,6 +5,7 @@ import { systemClock } from '../../shared/clock.ts'
 import { environment } from '../../shared/config.ts'
 import { deploy } from './deploy.ts'
 import { dryRun } from './dry-run.ts'
+import { offerClients } from './offer/clients.ts'
 import type { DeployOptions } from './options.ts'
 import { awsClients, type Parts } from './parts.ts'
 import { deployedText, dryRunText } from './words.ts'
@@ -30,6 +31,7 @@ function parts(yes: boolean): Parts {
     say: line => void process.stderr.write(`${line}\n`),
     confirm: async question => yes || !process.stdin.isTTY || ask(question),
     clients: awsClients,
+    offers: region => offerClients({ region }),
   }
 }
 

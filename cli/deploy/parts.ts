@@ -5,6 +5,7 @@ import { ECRClient } from '@aws-sdk/client-ecr'
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import type { Environment } from '../../shared/config.ts'
 import type { Clock } from '../../shared/ports.ts'
+import type { OfferClients } from './offer/clients.ts'
 
 export interface Clients {
   cloudformation: CloudFormationClient
@@ -23,6 +24,7 @@ export interface Parts {
   confirm(question: string): Promise<boolean>
   /** `region` absent: wherever the SDK finds one. */
   clients(region: string | undefined): Clients
+  offers(region: string): Promise<OfferClients>
 }
 
 export function awsClients(region: string | undefined): Clients {

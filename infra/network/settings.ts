@@ -14,7 +14,9 @@ export interface NetworkSettings {
   publicAddress: boolean
 }
 
-const zonesMax = 8
+export const zonesMax = 8
+/** By its last letter a subnet is called, and gets its addresses. */
+export const zoneName = /^[a-z]{2}(-[a-z]+)+-\d[a-h]$/
 export const httpsPort = 443
 /**
  * From texts as they stand in serverless.yml's params: lists separated by commas, empty for the default.
@@ -57,7 +59,7 @@ function faultsOf({ kind, zones, subnetIds, securityGroupIds, egressPorts }: Net
     )
   if (subnetIds.length === 0 && securityGroupIds.length > 0)
     faults.push('securityGroupIds: are of existing subnets only; give subnetIds as well.')
-  if (zones.length > zonesMax || zones.some(zone => !/^[a-z]{2}(-[a-z]+)+-\d[a-h]$/.test(zone)))
+  if (zones.length > zonesMax || zones.some(zone => !zoneName.test(zone)))
     faults.push(`zones: must be at most ${zonesMax} names of zones, eu-central-1a,eu-central-1b.`)
   if (egressPorts.some(port => !Number.isInteger(port) || port < 1 || port > 65_535))
     faults.push('egressPorts: must be ports, 443,5432.')

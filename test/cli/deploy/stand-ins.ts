@@ -10,10 +10,12 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
+import { type OfferClients, offerClients } from '../../../cli/deploy/offer/clients.ts'
 import type { Builder, DeployOptions } from '../../../cli/deploy/options.ts'
 import { awsClients, type Clients, type Parts } from '../../../cli/deploy/parts.ts'
 import { standIn } from '../../infra/policy/recorder.ts'
 import { tempDir } from '../../local/temp-dir.ts'
+import { type Answers, type Land, land, landAnswers } from './land.ts'
 
 const checkout = path.resolve(import.meta.dirname, '../../..')
 export const registryHost = '123456789012.dkr.ecr.eu-central-1.amazonaws.com'
@@ -37,6 +39,8 @@ export interface Town {
   /** Calls that fail: `docker buildx build`, `serverless deploy`, `CreateStackCommand`. */
   failing: Set<string>
   questions: string[]
+  /** What the Region and the account have; it may be changed before a deployment. */
+  land: Land
 }
 
 /** Writes down how it was called, and fails where it was told to. */
@@ -50,11 +54,12 @@ if (failing.some(one => one !== '' && ('${who} ' + args.join(' ')).startsWith(on
 ${more}
 `
 
-export function town(t: TestContext, builder: Builder = 'docker'): Town {
+export async function town(t: TestContext, builder: Builder = 'docker'): Promise<Town> {
   const folder = tempDir(t)
   const root = path.join(folder, 'checkout')
   layOut(root, folder)
-  const account = standInAccount(folder)
+  const there = land()
+  const account = await standInAccount(folder, there)
   const said: string[] = []
   const questions: string[] = []
   return {
@@ -75,10 +80,12 @@ export function town(t: TestContext, builder: Builder = 'docker'): Town {
         return true
       },
       clients: () => account.clients,
+      offers: async () => account.offers,
     },
     calls: () => callsIn(folder),
     said,
     questions,
+    land: there,
     stacks: account.stacks,
     failing: new Proxy(account.failing, {
       get: (set, name) =>
@@ -149,9 +156,10 @@ const imageOutputs = (parameters: unknown): Record<string, string> => {
   }
 }
 
-type Answers = Record<string, (input: Record<string, unknown>) => object>
-
-function standInAccount(folder: string): Pick<Town, 'stacks' | 'failing'> & { clients: Clients } {
+async function standInAccount(
+  folder: string,
+  there: Land,
+): Promise<Pick<Town, 'stacks' | 'failing'> & { clients: Clients; offers: OfferClients }> {
   const stacks: Town['stacks'] = new Map()
   const failing = new Set<string>()
   const builds: string[] = []
@@ -159,6 +167,7 @@ function standInAccount(folder: string): Pick<Town, 'stacks' | 'failing'> & { cl
     !failing.has(`${who} ${word}`) &&
     callsIn(folder).some(call => call.who === who && call.args.join(' ').includes(word))
   const answers: Answers = {
+    ...landAnswers(there),
     GetAuthorizationTokenCommand: () => ({
       authorizationData: [
         {
@@ -233,8 +242,9 @@ function standInAccount(folder: string): Pick<Town, 'stacks' | 'failing'> & { cl
     return known({ ...input })
   }
   const clients = awsClients('eu-central-1')
-  for (const client of Object.values(clients)) standIn(client, answer)
-  return { clients, stacks, failing }
+  const offers = await offerClients({ region: 'eu-central-1' })
+  for (const client of [...Object.values(clients), ...Object.values(offers)]) standIn(client, answer)
+  return { clients, offers, stacks, failing }
 }
 
 /** Under way the first time it is looked at. */
