@@ -53,7 +53,7 @@ function onMoto(): void {
   const physical = (id: string): string => stack.physicalIds.get(id) ?? ''
   const kept = (type: string): string[] =>
     of(type)
-      .filter(([, { DeletionPolicy }]) => DeletionPolicy === 'Retain')
+      .filter(([, { DeletionPolicy }]) => DeletionPolicy?.startsWith('Retain'))
       .map(([id]) => physical(id))
   const client = <Client>(kind: new (options: object) => Client): Client =>
     new kind({ region, credentials, endpoint: server.url, maxAttempts: 1, forcePathStyle: true })

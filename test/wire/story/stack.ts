@@ -139,7 +139,10 @@ function fitted(template: Template, fitting: Fitting): Template {
       ...(resource.DependsOn === undefined
         ? {}
         : { DependsOn: [resource.DependsOn].flat().filter(one => !gone.includes(one)) }),
-      ...(kept.includes(resource.Type) ? { DeletionPolicy: 'Retain' } : {}),
+      // moto 5.2.5 does not know RetainExceptOnCreate, which after the stack was made is the same.
+      ...(kept.includes(resource.Type) || resource.DeletionPolicy === 'RetainExceptOnCreate'
+        ? { DeletionPolicy: 'Retain' }
+        : {}),
       Properties: {
         ...(given?.type === resource.Type ? { [given.property]: given.value } : {}),
         ...(answers(resource.Properties, template, isAnswered) as Node),
