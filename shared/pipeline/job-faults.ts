@@ -32,8 +32,9 @@ function fargateFaults(job: JobSettings): JobFault[] {
   const faults = only.map(key => ({ path: ['job', key], fault: 'is not to be had with FARGATE', remedy }))
   if (job.volumes.some(({ hostPath }) => hostPath !== undefined))
     faults.push({ path: ['job', 'volumes'], fault: 'has a hostPath, and FARGATE has no host', remedy })
-  if (job.ulimits.some(({ name }) => name !== 'nofile'))
-    faults.push({ path: ['job', 'ulimits'], fault: 'may only set nofile with FARGATE', remedy })
+  // Fargate itself knows nofile, Batch on Fargate knows none. Source: ContainerProperties.ulimits.
+  if (job.ulimits.length > 0)
+    faults.push({ path: ['job', 'ulimits'], fault: 'are not to be had with FARGATE', remedy })
   if (fargateSizeOf(job) === undefined)
     faults.push({
       path: ['job', 'memoryMiB'],
