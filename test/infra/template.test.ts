@@ -15,10 +15,10 @@ import {
   packageService,
   resource,
   type Template,
-  walk,
 } from './packaged.ts'
 import { grantsOf } from './policies.ts'
 import { resolved } from './policy/resolve.ts'
+import { lostReferences } from './references.ts'
 import { roleActions, starResources } from './roles.ts'
 
 let packaged: Packaged
@@ -48,32 +48,7 @@ function workedBy(target: string): string {
 
 describe('the template', () => {
   it('refers to nothing that is not in it', () => {
-    const known = new Set(Object.keys(template.Resources))
-    const lost: string[] = []
-    for (const { where, value } of walk(template)) {
-      const node = value as Node
-      const sub = [at(value, 'Fn::Sub')].flat()[0]
-      const named = [
-        ...(typeof at(value, 'Ref') === 'string' ? [at(value, 'Ref')] : []),
-        ...(Array.isArray(at(value, 'Fn::GetAtt')) ? [(node['Fn::GetAtt'] as string[])[0]] : []),
-        ...(typeof sub === 'string' ? [...sub.matchAll(/\$\{([\w:]+)[^}]*\}/g)].map(([, id]) => id) : []),
-      ] as string[]
-      lost.push(
-        ...named
-          .filter(id => !id.startsWith('AWS::') && !known.has(id))
-          .map(id => `${where.join('.')}: ${id}`),
-      )
-    }
-    for (const [id, { DependsOn = [], Condition }] of Object.entries(template.Resources)) {
-      lost.push(
-        ...[DependsOn]
-          .flat()
-          .filter(other => !known.has(other))
-          .map(other => `${id} waits for ${other}`),
-      )
-      if (Condition !== undefined && !(Condition in template.Conditions)) lost.push(`${id} if ${Condition}`)
-    }
-    assert.deepEqual(lost, [])
+    assert.deepEqual(lostReferences(template), [])
   })
 
   it('leaves no variable of serverless unfilled', () => {
@@ -320,9 +295,9 @@ describe('what each part may do', () => {
 
 describe('the rules', () => {
   /** Which functions hear of a recorded event; the queues are followed to who works them. */
-  async function heardBy(event: string, bus: 'default' | 'own'): Promise<string[]> {
+  async function heardBy(event: string, bus: 'default' | 'own', changed: object = {}): Promise<string[]> {
     const file = path.join(import.meta.dirname, 'fixtures/events', `${event}.json`)
-    const recorded = JSON.parse(await readFile(file, 'utf8'))
+    const recorded = { ...JSON.parse(await readFile(file, 'utf8')), ...changed }
     const rules = ofType(template, 'AWS::Events::Rule').filter(
       ([, { Properties }]) => (Properties.EventBusName === undefined ? 'default' : 'own') === bus,
     )
@@ -352,6 +327,7 @@ describe('the rules', () => {
     ['batch-plain-failed', 'default', 'track'],
     ['batch-plain-succeeded', 'default', 'track'],
     ['own-group-due', 'own', 'partition'],
+    ['own-schedule-due', 'own', 'partition'],
     ['own-source-missed', 'own', 'partition'],
     ['own-round-due', 'own', 'submit'],
     ['own-round-ended', 'own', 'settle'],
@@ -376,6 +352,9 @@ describe('the rules', () => {
     ['batch-queue-blocked', 'default'],
     ['foreign-round-due', 'own'],
     ['own-round-due', 'default'],
+    ['own-round-ended', 'default'],
+    ['own-run-state-change', 'default'],
+    ['own-schedule-due', 'default'],
     ['own-source-missed', 'default'],
     ['s3-object-created', 'own'],
   ]
@@ -384,6 +363,14 @@ describe('the rules', () => {
       assert.deepEqual(await heardBy(event, bus), [])
     })
   }
+
+  it('cannot hear of another source that says what we say, nor of what nobody says', async () => {
+    for (const [event, bus] of once) {
+      const foreign = await heardBy(event, bus, { source: 'another.team' })
+      const unknown = await heardBy(event, bus, { 'detail-type': 'Nobody Says This' })
+      assert.deepEqual([foreign, unknown], [[], []], event)
+    }
+  })
 
   it('wake reconcile every five minutes', () => {
     const [schedule, ...more] = ofType(template, 'AWS::Scheduler::Schedule')

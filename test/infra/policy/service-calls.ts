@@ -14,13 +14,9 @@ export function serviceCalls(template: Template, callers: ReadonlyMap<string, Ca
   return [
     ...functionNames.flatMap(name => lambdaCalls(template, name)),
     ...[...callers.values()].flatMap(caller => firedSchedules(template, caller)),
-    ...ofType(template, 'AWS::Scheduler::Schedule').map(([, { Properties }]) => ({
-      role: idOf(at(Properties, 'Target.RoleArn')),
-      need: {
-        action: 'lambda:InvokeFunction',
-        resource: String(resolved(at(Properties, 'Target.Arn'), template)),
-      },
-    })),
+    ...ofType(template, 'AWS::Scheduler::Schedule').flatMap(([, { Properties }]) =>
+      givenSchedules(template, Properties.Target),
+    ),
     ...ofType(template, 'AWS::Batch::JobDefinition').flatMap(([, { Properties }]) =>
       startedJobs(template, containerOf(Properties)),
     ),
@@ -56,6 +52,15 @@ function firedSchedules(template: Template, { config }: Caller): Used[] {
   return ofType(template, 'AWS::IAM::Role')
     .filter(([id]) => resolved({ 'Fn::GetAtt': [id, 'Arn'] }, template) === config.schedulerRoleArn)
     .flatMap(([id]) => on(id, ['events:PutEvents'], config.busArn))
+}
+
+/** Scheduler invokes, and gives up, under the role of the schedule. */
+function givenSchedules(template: Template, target: unknown): Used[] {
+  const role = idOf(at(target, 'RoleArn'))
+  const arn = (dotted: string): string => String(resolved(at(target, dotted), template))
+  const given =
+    at(target, 'EventBridgeParameters') === undefined ? 'lambda:InvokeFunction' : 'events:PutEvents'
+  return [...on(role, [given], arn('Arn')), ...on(role, ['sqs:SendMessage'], arn('DeadLetterConfig.Arn'))]
 }
 
 /** ECS fetches the image and opens the log under the execution role. */
