@@ -8,6 +8,7 @@ import { queuesOf } from './batch/queues.ts'
 import { batchResources, type Part } from './batch/resources.ts'
 import { blockedSenders, jobsQueueSenders } from './batch/rules.ts'
 import { paramNames, type Settings, settingsFrom } from './batch/settings.ts'
+import { refuseTooLarge } from './limits.ts'
 import { networkResources } from './network/resources.ts'
 import { scheduleResources } from './schedules.ts'
 import { sourceBucketResources } from './source-buckets.ts'
@@ -22,7 +23,14 @@ export async function batch(packager: Packager): Promise<Part> {
   const pipelines = builtPipelines()
   const chosen = await settings(packager)
   refuseUnplaceable(pipelines, chosen)
-  return batchResources(pipelines, chosen)
+  const part = batchResources(pipelines, chosen)
+  refuseTooLarge({
+    ...part.Resources,
+    ...networkResources(chosen.network),
+    ...sourceBucketResources(pipelines),
+    ...scheduleResources(pipelines, chosen.stage),
+  })
+  return part
 }
 
 /** The same, of the network; none where it is there already. */
