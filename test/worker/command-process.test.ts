@@ -195,7 +195,7 @@ describe('a command whose worker is to leave off', () => {
     const done = stoppingOf({ signal: undefined, leave }, waits)
     done.release()
     leave.ask('asked')
-    await new Promise(resolve => setImmediate(resolve))
+    await setImmediate()
     leave.end()
     await aborted(sharing.signal)
     assert.equal(done.signal.aborted, false)
