@@ -134,6 +134,32 @@ describe('the alarms', () => {
     assert.ok(Number(Period) * Number(EvaluationPeriods) >= 2 * 900)
   })
 
+  it('are raised by what they are about, and not by less', () => {
+    /** The largest value that is nothing to look at, and the smallest that is. */
+    const edges: Record<string, [number, number]> = {
+      DropsDlqAlarm: [0, 1],
+      JobsDlqAlarm: [0, 1],
+      FunctionsDlqAlarm: [0, 1],
+      RunFailedAlarm: [0, 1],
+      OldestOpenRunAlarm: [43_200, 43_201],
+      ReconcileAlarm: [1, 0],
+      FunctionErrorsAlarm: [4, 5],
+      FunctionThrottlesAlarm: [0, 1],
+    }
+    const raises: Record<string, (value: number, threshold: number) => boolean> = {
+      GreaterThanThreshold: (value, threshold) => value > threshold,
+      GreaterThanOrEqualToThreshold: (value, threshold) => value >= threshold,
+      LessThanThreshold: (value, threshold) => value < threshold,
+    }
+    for (const [id, { ComparisonOperator, Threshold, Statistic, MetricName }] of alarms()) {
+      const raised = edges[id]?.map(value => raises[String(ComparisonOperator)]?.(value, Number(Threshold)))
+      assert.deepEqual(raised, [false, true], id)
+      // An average of a queue's length, or of counts of ones, would be another number.
+      const isLevel = /^(ApproximateNumber|OldestOpen)/.test(String(MetricName))
+      if (MetricName !== undefined) assert.equal(Statistic, isLevel ? 'Maximum' : 'Sum', id)
+    }
+  })
+
   it('cost what docs/operations.md counts', async () => {
     const billed = alarms().reduce((sum, [, properties]) => sum + metricsOf(properties).length, 0)
     // As many as AWS gives away.
@@ -271,6 +297,49 @@ describe('the dashboard', () => {
     // What is not on it is in an alarm.
     const hidden = Object.keys(metricTable).filter(name => !seen.has(name))
     assert.deepEqual(hidden, ['RunsNotPublished', 'StepFailures', 'Reconciled'])
+  })
+
+  it('shows what a person asks first', () => {
+    const titled = (words: string): string => {
+      const found = body().widgets.find(({ properties }) => properties.title.startsWith(words))
+      return JSON.stringify(found?.properties.metrics ?? assert.fail(`no ${words}`))
+    }
+    const shows: Record<string, string[]> = {
+      'Open runs by state': ['OpenRuns'],
+      'Runs that ended': ['RunsSucceeded', 'RunsFailed', 'RunsRefused', 'RunsCancelled'],
+      'Partitions in Batch by status': ['PartitionsInBatch'],
+      'vCPU in use': ['VcpusInUse'],
+      'Spot reclaims by pipeline': ['SpotReclaims'],
+      'Bytes per pipeline': ['BytesRead', 'BytesPublished'],
+      'Records per pipeline': ['RecordsRead', 'RecordsPublished', 'RecordsRejected'],
+      // Every queue there is.
+      'Queue depth': ofType(template, 'AWS::SQS::Queue').map(([id]) => `\${${id}.QueueName}`),
+      'Functions: errors': ofType(template, 'AWS::Lambda::Function').map(([id]) => `\${${id}}`),
+    }
+    for (const [title, names] of Object.entries(shows))
+      for (const name of names) assert.ok(titled(title).includes(name), `${title}: ${name}`)
+  })
+
+  it('estimates the cost of every function by its own memory, and of the vCPUs by the hour', () => {
+    const [total, instances = '', functions = ''] = expressions().slice(-3)
+    assert.equal(total, 'instances + functions')
+    // A sample of every five minutes.
+    assert.match(instances, /^FILL\(vcpu, 0\) \* 300 \/ 3600 \* 0\.02$/)
+    const { text } = body()
+    for (const [id, { Properties }] of ofType(template, 'AWS::Lambda::Function')) {
+      const name = id.replace('LambdaFunction', '').toLowerCase()
+      const GB = Number(Properties.MemorySize) / 1024
+      const duration = `FILL(d${name}, 0)${GB === 1 ? '' : ` * ${GB}`}`
+      assert.ok(
+        [' +', ')'].some(next => functions.includes(`${duration}${next}`)),
+        duration,
+      )
+      assert.ok(functions.includes(`FILL(i${name}, 0)`), name)
+      for (const [metric, letter] of Object.entries({ Duration: 'd', Invocations: 'i' })) {
+        const beside = `"${metric}", "FunctionName", "\${${id}}", {"id": "${letter}${name}", "stat": "Sum"`
+        assert.ok(text.includes(beside), `${metric} of ${name}`)
+      }
+    }
   })
 
   it('uses in its arithmetic only what is beside it', () => {
