@@ -10,6 +10,10 @@ worker/Dockerfile copies, under a tag that is their hash, so that an unchanged w
 again. Then the stage's stack, whose job definitions name the image by its digest. What fails half-way leaves the
 stage as it was; the same command goes on from there.
 
+Before that it asks what the Region offers: zones (all that are of use are taken), instance types (defaults that are
+not offered there are left out), quotas for vCPUs, and the service-linked roles of Batch, ECS and Spot (missing ones
+are made). docs/deploy.md says what is made of each answer.
+
 --dry-run needs no account and no network: what would be made, and what it costs while nobody uses it.
 
 Parameters are those of serverless.yml (docs/deploy.md has all of them).

@@ -53,7 +53,7 @@ export async function makeRoles(iam: IAM, missing: readonly Missing[]): Promise<
     })
   }
   return [
-    `you may not make ${denied.map(({ role }) => role).join(', ')}; if Batch cannot either, no instance starts until somebody does: ${byHand(denied)}`,
+    `you may not make ${denied.map(({ role }) => role).join(', ')}; where one lacks, and Batch cannot make it either, nothing starts until somebody does: ${byHand(denied)}`,
   ]
 }
 

@@ -101,6 +101,16 @@ describe('zones', () => {
     assert.match(found.notes.join(), /leaves out eu-central-1b, .* will be deleted/)
   })
 
+  test('a Local Zone is none of them, though the account may use it', async t => {
+    const local = { ZoneName: 'eu-central-1-ham-1a', State: 'available', ZoneType: 'local-zone' }
+    const land = (there: Land): void => void there.otherZones.push(local)
+    const words = await faults(t, { params: ['zones=eu-central-1-ham-1a'], land })
+    assert.match(
+      words,
+      /cannot use eu-central-1-ham-1a[\s\S]*There are eu-central-1a,eu-central-1b,eu-central-1c;/,
+    )
+  })
+
   test('one that the account cannot use is a fault; with subnets of your own nobody asks for zones', async t => {
     assert.match(
       await faults(t, { params: ['zones=eu-central-1x'] }),
@@ -156,6 +166,15 @@ describe('instances', () => {
       assert.match(error.message, /pipeline one: job\.instances\.types: eu-central-1 does not offer g6/)
       return true
     })
+  })
+
+  test('a family is not another one whose name begins like it', async t => {
+    const land = (there: Land): void => {
+      without(['m7i'])(there)
+      for (const zone of zones) there.families[zone]?.push('m7i-flex')
+    }
+    assert.match(await faults(t, { land, params: ['instanceTypes=m7i,m6i'] }), /does not offer m7i\n/)
+    assert.deepEqual((await looked(t, { land, params: ['instanceTypes=m7i-flex'] })).notes, [])
   })
 
   test('a list of which nothing is left is a fault, though it is the default', async t => {
@@ -235,6 +254,13 @@ describe('service-linked roles', () => {
       deployed?.notes.join() ?? '',
       /AWSServiceRoleForECS; .*--aws-service-name ecs\.amazonaws\.com/,
     )
+  })
+
+  test('whoever may neither look nor make them may deploy, and is told what to do if one lacks', async t => {
+    const place = await placeOf(t, {})
+    for (const command of ['GetRoleCommand', 'CreateServiceLinkedRoleCommand']) place.failing.add(command)
+    const deployed = await deploy(place.options, place.parts)
+    assert.match(deployed?.notes.join() ?? '', /--aws-service-name batch\.amazonaws\.com/)
   })
 
   test('one that is there, though nobody may look, stops nothing', async t => {
