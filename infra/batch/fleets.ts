@@ -1,6 +1,6 @@
 /** Compute environments: every fleet on Spot, and its twin on demand, which cost nothing while nobody works. Pure. */
 import { type Fleet, sharedFleet } from '../../shared/placement.ts'
-import { securityGroupsOf, subnetsOf } from '../network/resources.ts'
+import { securityGroupsOf, subnetsOf, wayOut } from '../network/resources.ts'
 import { attribute, idOf, type Node, ref } from './cloudformation.ts'
 import type { Settings } from './settings.ts'
 
@@ -53,18 +53,27 @@ const tagList = (tags: Readonly<Record<string, string>>): Node[] =>
 export function computeEnvironment(fleet: Fleet, onDemand: boolean, settings: Settings): Node {
   const ComputeResources =
     fleet.platform === 'EC2' ? instances(fleet, onDemand, settings) : fargate(onDemand, settings)
-  // In place: a replacement would cut the queue from its instances in mid-run.
-  const UpdatePolicy = { TerminateJobsOnUpdate: false, JobExecutionTimeoutMinutes: updateMinutes }
+  const way = wayOut(settings.network)
   return {
     Type: 'AWS::Batch::ComputeEnvironment',
+    // It goes first: a gateway cannot be taken off while instances have public addresses.
+    ...(way !== undefined && { DependsOn: way }),
     Properties: {
       Type: 'MANAGED',
       State: 'ENABLED',
-      ReplaceComputeEnvironment: false,
-      ...(fleet.platform === 'EC2' && { UpdatePolicy }),
+      ...(fleet.platform === 'EC2' && inPlace),
       ComputeResources,
     },
   }
+}
+
+/**
+ * A replacement would cut the queue from its instances in mid-run. Not of Fargate, where Batch refuses what
+ * CloudFormation then sends ("can't be updated for Fargate compute environment"), and no instance has to be replaced.
+ */
+const inPlace = {
+  ReplaceComputeEnvironment: false,
+  UpdatePolicy: { TerminateJobsOnUpdate: false, JobExecutionTimeoutMinutes: updateMinutes },
 }
 
 function fargate(onDemand: boolean, settings: Settings): Node {

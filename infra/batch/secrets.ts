@@ -39,9 +39,15 @@ const isParameter = (where: string): boolean =>
 
 const reading = (Action: string, Resource: unknown[]): Statement => ({ Effect: 'Allow', Action, Resource })
 
-/** Behind the name may stand a key of its JSON, a stage and a version: `name:password::`. */
+/**
+ * Behind the name may stand a key of its JSON, a stage and a version: `name:password::`. Without its suffix, too: of a
+ * secret that is not there the error then says so, and not that it is forbidden.
+ */
 function secretArns(where: string): unknown[] {
-  if (!where.startsWith('arn:')) return [arnOf('secretsmanager', `secret:${where.split(':')[0]}${ownSuffix}`)]
+  if (!where.startsWith('arn:')) {
+    const [name] = where.split(':')
+    return ['', ownSuffix].map(suffix => arnOf('secretsmanager', `secret:${name}${suffix}`))
+  }
   const arn = where.split(':').slice(0, 7).join(':')
   return [arn, `${arn}${ownSuffix}`]
 }

@@ -41,6 +41,11 @@ export function hasPublicAddress({ kind, publicAddress }: NetworkSettings): bool
   return kind === 'existing' ? publicAddress : kind === 'public'
 }
 
+/** What instances with public addresses reach the internet by; `undefined` where there is none of ours. */
+export function wayOut({ kind }: NetworkSettings): string | undefined {
+  return kind === 'public' ? 'InternetRoute' : undefined
+}
+
 /** `{}` for an existing network. Zone a is always SubnetA: another list of zones moves no subnet that stays. */
 export function networkResources(settings: NetworkSettings): Resources {
   if (settings.kind === 'existing') return {}

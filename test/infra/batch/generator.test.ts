@@ -53,6 +53,38 @@ describe('the Batch of a stage', () => {
     assert.equal(ofType(resources, 'AWS::Batch::JobDefinition').length, 0)
   })
 
+  it('changes instances in place; of Fargate it says nothing that Batch would refuse in an update', () => {
+    const environments = ofType(generated(), 'AWS::Batch::ComputeEnvironment')
+    const onFargate = environments.filter(one => /^FARGATE/.test(String(at(one, 'ComputeResources.Type'))))
+    assert.equal(onFargate.length, 4)
+    // What UpdateComputeEnvironment refuses of Fargate, by its own words.
+    const refused = [
+      'AllocationStrategy',
+      'Ec2Configuration',
+      'InstanceRole',
+      'InstanceTypes',
+      'LaunchTemplate',
+    ]
+    for (const { ComputeResources, ...rest } of onFargate) {
+      assert.deepEqual(Object.keys(rest), ['Type', 'State'])
+      const said = Object.keys(ComputeResources as Node)
+      for (const name of [...refused, 'MinvCpus', 'Tags', 'UpdateToLatestImageVersion'])
+        assert.equal(said.includes(name), false, name)
+    }
+    for (const one of environments.filter(each => !onFargate.includes(each)))
+      assert.equal(one.ReplaceComputeEnvironment, false)
+  })
+
+  it('has no instances any more when a removal takes the gateway off, which public addresses would hold', () => {
+    const goAfter = (more: object): unknown[] =>
+      Object.values(generated(pipelines, more)).flatMap(({ Type, DependsOn }) =>
+        Type === 'AWS::Batch::ComputeEnvironment' ? [DependsOn] : [],
+      )
+    assert.deepEqual([...new Set(goAfter({}))], ['InternetRoute'])
+    assert.deepEqual([...new Set(goAfter({ network: 'private' }))], [undefined])
+    assert.deepEqual([...new Set(goAfter({ subnetIds: 'subnet-1', securityGroupIds: 'sg-1' }))], [undefined])
+  })
+
   it('asks no registry for a token that asks nobody who he is', () => {
     const role = JSON.stringify(generated([pipelineWith('a')]).ExecutionRole)
     assert.doesNotMatch(role, /ecr:/)

@@ -125,6 +125,8 @@ describe('the roles of jobs', () => {
         action: 'secretsmanager:GetSecretValue',
         resource: arnOf('secretsmanager', 'secret:prod/db-AbCdEf'),
       },
+      // As AWS names one that is not there: so the error says that, and not that it is forbidden.
+      { action: 'secretsmanager:GetSecretValue', resource: arnOf('secretsmanager', 'secret:prod/db') },
       { action: 'ssm:GetParameters', resource: arnOf('ssm', 'parameter/prod/token') },
     ]
     for (const { name } of pipelines) {
