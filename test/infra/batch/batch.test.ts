@@ -92,7 +92,7 @@ describe('compute environments', () => {
   it('are of the architecture, the types and the size that are asked for', () => {
     assert.ok((computeOf('SpotEnvironmentArm64').InstanceTypes as string[]).every(type => /\dg$/.test(type)))
     assert.ok(
-      (computeOf('SpotEnvironmentX86Dash64').InstanceTypes as string[]).every(type => /\d[ai]$/.test(type)),
+      (computeOf('SpotEnvironmentX86Dash64').InstanceTypes as string[]).every(type => /\d[ai]?$/.test(type)),
     )
     const { InstanceTypes, MaxvCpus } = computeOf('SpotEnvironmentOwnDashlarge')
     assert.deepEqual([InstanceTypes, MaxvCpus], [['r7i.16xlarge', 'r7a'], 640])
