@@ -1,6 +1,7 @@
 /** Small objects that are dropped close to one another and become one run. Pure. */
 import type { Drop } from './events.ts'
 import type { Pipeline } from './pipeline.ts'
+import type { ObjectRef } from './ports.ts'
 import { padded, type SourceObject } from './records.ts'
 import { groupsPrefix, ticksPrefix } from './reserved.ts'
 import type { RecordKey } from './table.ts'
@@ -28,6 +29,8 @@ export interface GroupMember extends SourceObject {
 /** `runs/<runId>/members.json`: who was there when the group was closed, or at the tick, once and for all. */
 export interface GroupMembers {
   members: (Drop & { gone?: true })[]
+  /** Of a tick: what stands for it as the source of its run. */
+  place?: ObjectRef
 }
 
 export const groupKeys = {

@@ -192,6 +192,30 @@ describe('ticks that go wrong', () => {
       assert.deepEqual(faults, [])
     })
   }
+
+  test('and never come again leave nothing out: the next tick ends what they began, at whatever call they died', async () => {
+    const { calls } = await playThree()
+    const own = calls.flatMap(({ by }, at) => (by === 'partition' ? [at] : []))
+    const faults: unknown[] = []
+    for (const at of own) {
+      let down = true
+      const house = houseOf(
+        {},
+        {
+          fault: ({ by }, number) =>
+            down && by === 'partition' && number >= at ? { kind: 'dies', when: 'before' } : undefined,
+        },
+      )
+      await dropMany(house, 3)
+      await tick(house, six)
+      await house.untilEnded(3)
+      down = false
+      await tick(house, noon)
+      await house.untilEnded(3)
+      await assertEachOnce(house, 3).catch(cause => faults.push(new Error(`call ${at}`, { cause })))
+    }
+    assert.deepEqual(faults, [])
+  })
 })
 
 /** Calls that fail, events that come twice or late, and drops while a tick is at work. */
