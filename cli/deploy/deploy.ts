@@ -140,7 +140,7 @@ async function deployStack(
   if (code === 0) return
   throw new MillraceError('REQUEST_REFUSED', `serverless ended with exit ${code}; its words are above`, {
     remedy:
-      'What CloudFormation could not change it has put back, so that runs go on as before. A first deployment that failed has to be removed (docs/deploy.md, "Remove").',
+      'What CloudFormation could not change it has put back, so that runs go on as before; of a first deployment it has taken away what it had made.',
   })
 }
 
