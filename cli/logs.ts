@@ -6,6 +6,7 @@ import { logStreamName } from '../local/batch/names.ts'
 import { MillraceError } from '../shared/errors.ts'
 import type { PartitionRecord } from '../shared/records.ts'
 import { PartitionState } from '../shared/vocabulary.ts'
+import { type AttemptCommand, attemptCommands, functionsCommand } from './log-commands.ts'
 import { type GlobalOptions, localStage } from './options.ts'
 import { loadRunRecord } from './report.ts'
 import { functionsLogFile } from './stack-log.ts'
@@ -23,7 +24,13 @@ export async function showLogs(
   try {
     const run = await loadRunRecord(world, runId)
     const records = [...(await partitionsOf(world, run)), ...(await tasksBeside(world, run))]
-    if (options.stage !== localStage) return sayStreams(chosen(records, runId, partition))
+    if (options.stage !== localStage) {
+      const since = Date.parse(run.createdAt)
+      const functions = partition === undefined ? functionsCommand(options.stage, runId, since) : undefined
+      const attempts = attemptCommands(options.stage, chosen(records, runId, partition))
+      sayCommands(functions, attempts, options.json)
+      return 0
+    }
     const lines = partition === undefined ? functionLines(options.dataDir, runId) : []
     sayFunctions(lines, options.json)
     let attempts = 0
@@ -48,17 +55,21 @@ function chosen(records: PartitionRecord[], runId: string, partition: number | u
   })
 }
 
-/** In AWS the lines are in CloudWatch Logs; Batch names the stream of each attempt. */
-function sayStreams(records: PartitionRecord[]): number {
-  for (const { partition, claims = [] } of records) {
-    for (const { jobId, jobAttempt, round } of claims) {
-      const words = `partition ${partition}, round ${round}, attempt ${jobAttempt}: `
-      process.stdout.write(
-        `${words}aws batch describe-jobs --jobs ${jobId} --query 'jobs[].attempts[].container.logStreamName'\n`,
-      )
-    }
+/** In AWS the lines are in CloudWatch Logs: said is how to read them there. */
+function sayCommands(
+  functions: string | undefined,
+  attempts: readonly AttemptCommand[],
+  json: boolean,
+): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ ...(functions && { functions }), attempts })}\n`)
+    return
   }
-  return 0
+  if (functions !== undefined) process.stdout.write(`# what the functions said\n${functions}\n`)
+  for (const { partition, round, jobAttempt, jobId, command } of attempts) {
+    const title = `# partition ${partition}, round ${round}, attempt ${jobAttempt} of job ${jobId}`
+    process.stdout.write(`${title}\n${command}\n`)
+  }
 }
 
 type Line = Record<string, unknown>

@@ -43,7 +43,7 @@ export function addRuns(program: Command, done: Done): void {
   program
     .command('logs')
     .description(
-      "print what the functions said of a run and its failed attempts, or one partition's attempts",
+      "print what the functions said of a run and its failed attempts, or one partition's attempts; of a stage in AWS the commands of its CLI that do",
     )
     .argument('<run>')
     .argument('[partition]', 'its number', whole)

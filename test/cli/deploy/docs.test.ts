@@ -1,4 +1,4 @@
-/** docs/deploy.md says what serverless.yml and the command have. */
+/** docs/deploy.md and docs/operations.md say what serverless.yml and the command line have. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -24,6 +24,21 @@ test('every option of the command is written down', () => {
   const silent = (command?.options ?? []).filter(({ long }) => !text.includes(long ?? ''))
   assert.deepEqual(
     silent.map(({ long }) => long),
+    [],
+  )
+})
+
+test('every verb that has to do with a stage in AWS is in the table of verbs', () => {
+  const manual = readFileSync(path.join(root, 'docs/operations.md'), 'utf8')
+  const table = manual.slice(manual.indexOf('## The verbs'), manual.indexOf('## Runbooks'))
+  const said = new Set([...table.matchAll(/`(?:npx millrace )?([a-z]+)/g)].map(([, verb]) => verb))
+  /** They know no stage: a machine's own stack, a file at hand, the simulator. */
+  const elsewhere = ['demo', 'help', 'init', 'plan', 'simulate', 'up']
+  const verbs = build(() => {}).commands.map(command => command.name())
+  const silent = verbs.filter(verb => !said.has(verb) && !elsewhere.includes(verb))
+  assert.deepEqual(silent, [])
+  assert.deepEqual(
+    [...said].filter(verb => !verbs.includes(verb ?? '')),
     [],
   )
 })
