@@ -13,6 +13,8 @@ const packagingMsMax = 120_000
 /** As a deployment gives it. */
 const image = `123456789012.dkr.ecr.us-east-1.amazonaws.com/millrace-dev-worker@sha256:${'0'.repeat(64)}`
 
+const offline = { NODE_OPTIONS: `--import ${new URL('./fixtures/no-network.ts', import.meta.url).href}` }
+
 export type Node = { [name: string]: unknown }
 export interface Resource {
   Type: string
@@ -59,7 +61,11 @@ export async function packagePipelines(
   await promisify(execFile)(
     process.execPath,
     [path.join(root, 'node_modules/serverless/bin/serverless.js'), 'package', ...withImage(options)],
-    { cwd: dir, timeout: packagingMsMax, env: { PATH: path.dirname(process.execPath), HOME: dir } },
+    {
+      cwd: dir,
+      timeout: packagingMsMax,
+      env: { ...offline, PATH: path.dirname(process.execPath), HOME: dir },
+    },
   )
   const out = path.join(dir, '.serverless')
   const text = await readFile(path.join(out, 'cloudformation-template-update-stack.json'), 'utf8')
