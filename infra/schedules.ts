@@ -49,9 +49,9 @@ function scheduleId(pipeline: string): string {
   return `Schedule${pipeline.charAt(0).toUpperCase()}${pipeline.slice(1).replaceAll('-', 'Dash')}`
 }
 
-/** `millrace-<stage>-<pipeline>-schedule`; hashed behind the stage where that is too long. */
+/** `millrace-<stage>_<pipeline>-schedule`, by `_` as a job definition's; hashed behind the stage where that is too long. */
 function scheduleName(stage: string, pipeline: string): string {
-  const name = `millrace-${stage}-${pipeline}-schedule`
+  const name = `millrace-${stage}_${pipeline}-schedule`
   if (name.length <= nameCharactersMax) return name
   const mark = createHash('sha256').update(name).digest('hex').slice(0, 32)
   return `${`millrace-${stage}`.slice(0, nameCharactersMax - mark.length - 1)}-${mark}`

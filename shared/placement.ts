@@ -48,8 +48,12 @@ export function queueName(
   return [...parts, onDemand ? 'on-demand' : ''].filter(Boolean).join('-')
 }
 
+/**
+ * By `_`, which neither part holds. Batch takes a name that is there already for a revision of it: by `-`, the stages
+ * `prod` and `prod-eu` would run each other's `eu-orders` and `orders`, with each other's role and table.
+ */
 export function definitionName({ jobPrefix }: Pick<Config, 'jobPrefix'>, pipeline: string): string {
-  return `${jobPrefix}-${pipeline}`
+  return `${jobPrefix}_${pipeline}`
 }
 
 /** Letters and digits are all that Batch takes: the name's own, and enough of its hash to tell `a-b` from `ab`. */

@@ -34,8 +34,8 @@ describe('the schedules of a stack', () => {
       one.ScheduleExpressionTimezone,
     ])
     assert.deepEqual(found, [
-      ['millrace-dev-hourly-schedule', 'rate(1 hour)', 'UTC'],
-      ['millrace-dev-night-ly-schedule', 'cron(0 2 * * ? *)', 'Europe/Berlin'],
+      ['millrace-dev_hourly-schedule', 'rate(1 hour)', 'UTC'],
+      ['millrace-dev_night-ly-schedule', 'cron(0 2 * * ? *)', 'Europe/Berlin'],
     ])
   })
 
@@ -76,7 +76,7 @@ describe('the schedules of a stack', () => {
     const resources = made(all, 'a-rather-long-stage')
     const given = schedulesOf(resources).map(one => String(one.Name))
     assert.equal(new Set(given).size, names.length)
-    for (const name of given) assert.match(name, /^millrace-a-rather-long-stage-[a-z0-9-]{1,64}$/)
+    for (const name of given) assert.match(name, /^millrace-a-rather-long-stage[_-][a-z0-9-]{1,64}$/)
     for (const name of given) assert.ok(name.length <= 64, name)
     for (const id of Object.keys(resources)) assert.match(id, /^[A-Za-z0-9]{1,255}$/)
     assert.equal(Object.keys(resources).length, names.length + 2)

@@ -95,7 +95,7 @@ test('job queues and definitions are those that are deployed for the same pipeli
   )
   const [definition, ...more] = jobDefinitions
   assert.equal(more.length, 0)
-  assert.equal(definition?.jobDefinitionName, 'millrace-local-a-b')
+  assert.equal(definition?.jobDefinitionName, 'millrace-local_a-b')
   assert.equal(definition.retryStrategy?.attempts, 10)
   assert.deepEqual(definition.retryStrategy.evaluateOnExit?.at(-1), { onReason: '*', action: 'EXIT' })
   assert.deepEqual(definition.timeout, { attemptDurationSeconds: 3600 })

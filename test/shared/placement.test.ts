@@ -95,10 +95,16 @@ describe('the place of a pipeline’s jobs', () => {
   test('has a definition of its own, and a queue that it shares', () => {
     const place = placeOf(config, pipelineOf({ job: { queue: 'critical' } }))
     assert.deepEqual(place, {
-      definition: 'millrace-dev-orders',
+      definition: 'millrace-dev_orders',
       queue: 'millrace-dev-critical',
       onDemandQueue: 'millrace-dev-critical-on-demand',
     })
+  })
+
+  test('cannot be another stage’s, whatever the two are called', () => {
+    const inStage = (stage: string, name: string): string =>
+      placeOf({ ...config, jobPrefix: `millrace-${stage}` }, { ...pipelineOf(), name }).definition
+    assert.notEqual(inStage('prod', 'eu-orders'), inStage('prod-eu', 'orders'))
   })
 
   test('is on demand from the start for several nodes, which Batch cannot run on Spot', () => {

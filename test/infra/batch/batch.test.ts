@@ -34,7 +34,7 @@ const environmentsOf = (queue: Node): string[] =>
 const definitionOf = (name: string): Node =>
   all('AWS::Batch::JobDefinition')
     .map(([, definition]) => definition)
-    .find(({ JobDefinitionName }) => JobDefinitionName === `millrace-dev-${name}`) ?? assert.fail(name)
+    .find(({ JobDefinitionName }) => JobDefinitionName === `millrace-dev_${name}`) ?? assert.fail(name)
 const container = (name: string): Node => resolved(containerOf(definitionOf(name)), template) as Node
 
 describe('compute environments', () => {

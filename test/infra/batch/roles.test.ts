@@ -159,14 +159,14 @@ describe('the roles of jobs', () => {
     for (const [, { Properties }] of ofType(packaged.template, 'AWS::Batch::JobQueue'))
       assert.ok(submitting(`job-queue/${Properties.JobQueueName}`))
     for (const { name } of pipelines) {
-      assert.ok(submitting(`job-definition/millrace-dev-${name}`), name)
-      assert.ok(submitting(`job-definition/millrace-dev-${name}:7`), name)
+      assert.ok(submitting(`job-definition/millrace-dev_${name}`), name)
+      assert.ok(submitting(`job-definition/millrace-dev_${name}:7`), name)
     }
     for (const other of [
       'job-queue/millrace-dev-2-daily',
       'job-queue/daily',
-      'job-definition/millrace-dev-abc',
-      'job-definition/millrace-dev2-a',
+      'job-definition/millrace-dev_abc',
+      'job-definition/millrace-dev2_a',
     ])
       assert.ok(!submitting(other), other)
   })

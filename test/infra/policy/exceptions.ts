@@ -6,7 +6,7 @@ export const unusedByDesign: Readonly<Record<string, string>> = {
     'no story is urgent; a run that is open keeps its queue when its pipeline moves to another',
   'SubmitRole: batch:SubmitJob on *:job-queue/millrace-dev-backfill*':
     'no story can wait; a run that is open keeps its queue when its pipeline moves to another',
-  'SubmitRole: batch:SubmitJob on *:job-definition/millrace-dev-given':
+  'SubmitRole: batch:SubmitJob on *:job-definition/millrace-dev_given':
     'the worker alone plays that story: nobody submits it',
   'SubmitRole: batch:SubmitJob on *:job-definition/*:*':
     'which form AWS authorises for a name without revision is written nowhere: both are allowed',

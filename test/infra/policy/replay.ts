@@ -159,7 +159,8 @@ function renamed(value: unknown, names: Readonly<Record<string, string>>): unkno
 
 function nameOf(what: string, text: string, names: Readonly<Record<string, string>>): string {
   const [[local = '', deployed = ''] = []] = [names.jobs?.split(' ') ?? []]
-  if (local !== '' && text.startsWith(`${local}-`)) return `${deployed}${text.slice(local.length)}`
+  if (local !== '' && /^[-_]/.test(text.startsWith(local) ? text.slice(local.length) : ''))
+    return `${deployed}${text.slice(local.length)}`
   return names[what] ?? text
 }
 
