@@ -13,6 +13,8 @@ interface Whole {
   work: object
 }
 
+/** Of a name, or of one with a key behind it: Secrets Manager ends every ARN in so much of its own. */
+const endsAsAnArn = /^(?!arn:|ssm:)[^:]*-[A-Za-z0-9]{6}(:|$)/
 /** Tags of a job and of its definition count together. Source: SubmitJob, propagateTags. */
 const tagsMax = 40
 
@@ -103,6 +105,12 @@ function nameFaults(job: JobSettings): JobFault[] {
       path: ['job', 'secrets', name],
       fault: 'is set in job.environment as well',
       remedy: 'Leave one of them out.',
+    })
+  for (const [name] of Object.entries(job.secrets).filter(([, where]) => endsAsAnArn.test(where)))
+    faults.push({
+      path: ['job', 'secrets', name],
+      fault: 'names a secret that ends in a hyphen and six characters, which AWS takes for the end of an ARN',
+      remedy: 'Give its whole ARN.',
     })
   const own = Object.keys(job.tags).filter(
     tag => /^aws:/i.test(tag) || ['project', 'stage', 'pipeline'].includes(tag),

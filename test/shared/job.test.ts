@@ -24,6 +24,16 @@ const taken: [string, Record<string, unknown>, Record<string, unknown>?][] = [
   ['a queue, a weight, a priority', { queue: 'backfill', shareWeight: 0.5, schedulingPriority: 9999 }],
   ['an image', { image }],
   ['variables and secrets', { environment: { A_1: '' }, secrets: { B: 'ssm:/b', C: 'prod/c:key::' } }],
+  [
+    'a secret by its ARN, or by a name that ends otherwise',
+    {
+      secrets: {
+        A: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:db-tokens-AbCdEf',
+        B: 'db-token',
+        C: 'ssm:/db-tokens',
+      },
+    },
+  ],
   ['forty tags', { tags: Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`t${at}`, ''])) }],
   ['a folder of the instance', { volumes: [{ name: 'a', path: '/a', hostPath: '/opt' }] }],
   ['no limit at all', { ulimits: [{ name: 'memlock', soft: -1, hard: -1 }] }],
@@ -70,6 +80,13 @@ const refused: [string, Record<string, unknown>, string, RegExp, Record<string, 
     'job.secrets.A',
     /job.environment as well/,
   ],
+  [
+    'a secret that AWS would look for by half',
+    { secrets: { A: 'db-tokens' } },
+    'job.secrets.A',
+    /end of an ARN/,
+  ],
+  ['its key as well', { secrets: { A: 'db-tokens:key::' } }, 'job.secrets.A', /end of an ARN/],
   [
     'a name of ours',
     { environment: { MILLRACE_STAGE: 'x' } },
