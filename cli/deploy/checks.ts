@@ -16,6 +16,7 @@ import type { Clients, Parts } from './parts.ts'
 import { type Registry, registryOf } from './registry.ts'
 import { imageStackName, stackName, stackNow, stuckStack } from './stacks.ts'
 import { at } from './template.ts'
+import { packagingFaults } from './values.ts'
 
 export interface Ready {
   pipelines: Pipeline[]
@@ -39,14 +40,20 @@ export async function checkHere(options: DeployOptions, { root }: Parts): Promis
     ...packages,
     ...paramFaults(options, root),
     ...(await pipelineFaults(options)),
+    ...packagingFaults(paramsOf(options, root), options.stage, await soundPipelines(options)),
   ]
+}
+
+/** None where one is faulty, which is a fault of its own. */
+function soundPipelines({ pipelinesDir }: DeployOptions): Promise<Pipeline[]> {
+  return loadPipelines(pipelinesDir).catch(() => [])
 }
 
 /** Errors: CONFIG_INVALID with all faults. Nothing has been made or changed by then. */
 export async function checked(options: DeployOptions, parts: Parts): Promise<Ready> {
   const docker = options.builder === 'docker' ? await dockerFault(parts) : undefined
   // Faulty ones are among the faults below; the account is looked at all the same.
-  const pipelines = await loadPipelines(options.pipelinesDir).catch(() => [])
+  const pipelines = await soundPipelines(options)
   const account = await lookAtAccount(options, parts, pipelines)
   refuse([
     ...(await checkHere(options, parts)),

@@ -54,12 +54,17 @@ async function packagedTemplate(options: DeployOptions, parts: Parts, region: st
     const given = options.params.find(param => param.startsWith('image='))?.slice('image='.length)
     const args = [...placeArgs(options.stage, region), ...paramArgs(options, given ?? imageOtherwise)]
     const { code, said } = await callPackager(parts, ['package', '--package', folder, ...args], false)
-    if (code !== 0) throw new MillraceError('REQUEST_REFUSED', `It cannot be packaged: ${said.trim()}`)
+    if (code !== 0) throw new MillraceError('REQUEST_REFUSED', `It cannot be packaged: ${ownWords(said)}`)
     const text = await readFile(path.join(folder, 'cloudformation-template-update-stack.json'), 'utf8')
     return JSON.parse(text) as Template
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** The packager says what a function of `infra/` refused once for each of its callers, with a stack trace each. */
+function ownWords(said: string): string {
+  return /Received rejection: MillraceError: ([\s\S]*?)\n\s+at /.exec(said)?.[1] ?? said.trim()
 }
 
 /** With its one parameter filled in. */

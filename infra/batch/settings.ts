@@ -1,11 +1,15 @@
 /** What the parameters of a stage say about Batch. Pure. */
 import * as z from 'zod'
 import { MillraceError } from '../../shared/errors.ts'
-import { type NetworkSettings, networkSettings } from '../network/settings.ts'
+import { type NetworkSettings, networkFaults, networkSettings } from '../network/settings.ts'
 
 /** A command line knows text only. */
-const yesOrNo = z.union([z.boolean(), z.enum(['true', 'false']).transform(text => text === 'true')])
-const vcpus = z.coerce.number().int().min(1).max(100_000)
+const yesOrNo = z.union([z.boolean(), z.enum(['true', 'false']).transform(text => text === 'true')], {
+  error: 'must be true or false',
+})
+const vcpusMax = 100_000
+const vcpusFault = { error: `must be a whole number from 1 to ${vcpusMax}` }
+const vcpus = z.coerce.number(vcpusFault).int(vcpusFault).min(1, vcpusFault).max(vcpusMax, vcpusFault)
 const names = z
   .string()
   .transform(text => text.split(',').map(name => name.trim()))
@@ -42,11 +46,13 @@ export const paramNames = [
  */
 export function settingsFrom(params: Readonly<Record<string, unknown>>): Settings {
   const result = schema.safeParse(params)
+  const ofNetwork = (name: string): string => String(params[name] ?? '')
   if (result.success) {
-    const network = networkSettings(name => String(params[name] ?? ''))
+    const network = networkSettings(ofNetwork)
     return { ...result.data, jobPrefix: `millrace-${result.data.stage}`, network }
   }
-  const faults = result.error.issues.map(({ path, message }) => `  ${path.join('.')}: ${message}`)
+  const own = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+  const faults = [...own, ...networkFaults(ofNetwork)].map(fault => `  ${fault}`)
   throw new MillraceError('CONFIG_INVALID', `Parameters of this stage are wrong:\n${faults.join('\n')}`, {
     remedy: 'Correct them under `params` in serverless.yml, or in --param.',
   })

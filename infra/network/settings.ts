@@ -23,23 +23,8 @@ export const httpsPort = 443
  * Errors: CONFIG_INVALID with every fault.
  */
 export function networkSettings(param: (name: string) => string): NetworkSettings {
-  const list = (name: string): string[] =>
-    param(name)
-      .split(',')
-      .map(one => one.trim())
-      .filter(Boolean)
-  const subnetIds = list('subnetIds')
-  const kind = subnetIds.length > 0 ? 'existing' : param('network') || 'public'
-  const settings = {
-    kind: kind as NetworkSettings['kind'],
-    zones: list('zones'),
-    subnetIds,
-    securityGroupIds: list('securityGroupIds'),
-    egressPorts: [...new Set([httpsPort, ...list('egressPorts').map(Number)])],
-    publicAddress: param('publicAddress') === 'true',
-  }
-  const faults = faultsOf(settings)
-  if (faults.length === 0) return settings
+  const faults = networkFaults(param)
+  if (faults.length === 0) return settingsOf(param)
   throw new MillraceError(
     'CONFIG_INVALID',
     `The network is not well described:\n${faults.map(each => `  ${each}`).join('\n')}`,
@@ -47,6 +32,29 @@ export function networkSettings(param: (name: string) => string): NetworkSetting
       remedy: 'Correct these params (docs/deploy.md lists them).',
     },
   )
+}
+
+/** Each with the parameter's name before it; none: `networkSettings` takes it. */
+export function networkFaults(param: (name: string) => string): string[] {
+  return faultsOf(settingsOf(param))
+}
+
+function settingsOf(param: (name: string) => string): NetworkSettings {
+  const list = (name: string): string[] =>
+    param(name)
+      .split(',')
+      .map(one => one.trim())
+      .filter(Boolean)
+  const subnetIds = list('subnetIds')
+  const kind = subnetIds.length > 0 ? 'existing' : param('network') || 'public'
+  return {
+    kind: kind as NetworkSettings['kind'],
+    zones: list('zones'),
+    subnetIds,
+    securityGroupIds: list('securityGroupIds'),
+    egressPorts: [...new Set([httpsPort, ...list('egressPorts').map(Number)])],
+    publicAddress: param('publicAddress') === 'true',
+  }
 }
 
 function faultsOf({ kind, zones, subnetIds, securityGroupIds, egressPorts }: NetworkSettings): string[] {

@@ -205,6 +205,52 @@ describe('before anything is done', () => {
     assert.deepEqual(changes(place), [])
   })
 
+  test('values that the stack would be refused for are named, all of them; sound ones are not', async t => {
+    const place = await town(t)
+    const params = [
+      'maxvCpus=lots',
+      'network=foo',
+      'deletionProtection=maybe',
+      'logRetentionInDays=31',
+      'keepRunsDays=0',
+    ]
+    const error = await refused({ ...place, options: { ...place.options, params } })
+    for (const words of [
+      /maxvCpus: must be a whole number from 1/,
+      /network: must be public or private, not foo/,
+      /deletionProtection: must be true or false/,
+      /logRetentionInDays: must be one of 1, 3, 5/,
+      /keepRunsDays: must be a number of days/,
+    ])
+      assert.match(error.message, words)
+    assert.doesNotMatch(error.message, /keepPiecesDays|alarmEmail|maxvCpusOnDemand|zones/)
+    assert.deepEqual(changes(place), [])
+    const sound = [
+      'maxvCpus=8',
+      'network=private',
+      'deletionProtection=true',
+      'keepRunsDays=1',
+      'fairShare=true',
+    ]
+    await deploy({ ...place.options, params: sound }, place.parts)
+  })
+
+  test('a pipeline whose jobs fit into no environment is named', async t => {
+    const place = await town(t)
+    writeFileSync(
+      path.join(place.parts.root, 'pipelines', 'large.ts'),
+      `export default { name: 'large', source: { prefix: 'a/', format: 'ndjson' }, work: { sql: 'SELECT * FROM input' },
+        output: { prefix: 'b/' }, job: { vcpus: 16 } }`,
+    )
+    rmSync(path.join(place.parts.root, 'pipelines', 'not-in-the-image.ts'))
+    const pipelinesDir = path.join(place.parts.root, 'pipelines')
+    const options = { ...place.options, pipelinesDir, params: ['maxvCpusOnDemand=8'] }
+    const { message } = await refused({ ...place, options })
+    assert.match(message, /large: a job of 16 vCPUs, where .* is 8/)
+    assert.deepEqual(changes(place), [])
+    await deploy({ ...options, params: [] }, place.parts)
+  })
+
   test('credentials that may not are told from none', async t => {
     const place = await town(t)
     place.failing.add('GetAuthorizationTokenCommand')
@@ -299,5 +345,16 @@ describe('a dry run', () => {
     const place = await town(t)
     const options = { ...place.options, params: ['nonsense=1'] }
     await assert.rejects(dryRun(options, place.parts), /nonsense=1 names no parameter/)
+  })
+
+  test('of what the packager says it says our own words, once, and no stack trace', async t => {
+    const place = await town(t)
+    const trace = `Received rejection: MillraceError: These pipelines are too much:\n  Role: 3 too many\n    at batch (file.ts:1:1)`
+    writeFileSync(
+      path.join(place.parts.root, 'node_modules/serverless/bin/serverless.js'),
+      `console.error(${JSON.stringify(`Error:\n  - ${trace}\n  - ${trace}`)}); process.exitCode = 1`,
+    )
+    const message = 'It cannot be packaged: These pipelines are too much:\n  Role: 3 too many'
+    await assert.rejects(dryRun(place.options, place.parts), { message })
   })
 })
