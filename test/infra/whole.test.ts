@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
-import { pipelines, pipelineWith } from './batch/pipelines.ts'
+import { everyPipeline, everySwitch } from './every.ts'
 import {
   at,
   idOf,
@@ -20,26 +20,10 @@ import { matches } from './policy/statements.ts'
 import { lostReferences } from './references.ts'
 import { starResources } from './roles.ts'
 
-const lines = { format: 'lines' as const }
-const schedule = { expression: 'cron(0 2 * * ? *)' }
-const kmsKeyArn = 'arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab'
-const everyPipeline = [
-  ...pipelines,
-  pipelineWith('nightly', {}, { source: { ...lines, prefix: 'nightly/', schedule } }),
-  pipelineWith('lake', {}, { source: { ...lines, prefix: 'lake/', bucket: 'somebodys-lake', kmsKeyArn } }),
-]
-const params = [
-  'slackSecret=millrace/slack',
-  'alarmEmail=ops@example.com',
-  'fairShare=true',
-  'network=private',
-]
-
 let packaged: Packaged
 let template: Template
 before(async () => {
-  const options = params.flatMap(param => ['--param', param])
-  packaged = await packagePipelines(everyPipeline, '--stage', 'prod', ...options)
+  packaged = await packagePipelines(everyPipeline, ...everySwitch)
   template = packaged.template
 })
 after(() => rm(packaged.dir, { recursive: true, force: true }))
