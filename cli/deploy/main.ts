@@ -12,7 +12,7 @@ import { deployedText, dryRunText } from './words.ts'
 
 export async function sayDryRun(options: DeployOptions, json: boolean): Promise<void> {
   const found = await dryRun(options, parts(true))
-  process.stdout.write(`${json ? JSON.stringify(found) : dryRunText(found)}\n`)
+  process.stdout.write(`${json ? JSON.stringify(found) : dryRunText(found, process.stdout.columns)}\n`)
 }
 
 export async function sayDeployed(options: DeployOptions, json: boolean, yes: boolean): Promise<void> {

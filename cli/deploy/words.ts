@@ -5,18 +5,21 @@ import type { DryRun } from './dry-run.ts'
 import type { IdleCost } from './idle-cost.ts'
 import { pricesOf } from './prices.ts'
 
-const namesMax = 6
+const gap = 2
 
-export function dryRunText({ stage, region, contents, kept, idleCost }: DryRun): string {
+/** @param columns of the terminal: what does not fit is counted; without one every resource is named */
+export function dryRunText(
+  { stage, region, contents, kept, idleCost }: DryRun,
+  columns = Number.POSITIVE_INFINITY,
+): string {
   const count = contents.reduce((sum, group) => sum + group.count, 0)
-  const rows = contents.flatMap(({ group, types }) =>
-    Object.entries(types).map(([type, ids], at) => [
-      at === 0 ? group : '',
-      String(ids.length),
-      type,
-      ids.length > namesMax ? `${ids.slice(0, namesMax).join(', ')}, ...` : ids.join(', '),
-    ]),
+  const kinds = contents.flatMap(({ group, types }) =>
+    Object.entries(types).map(([type, ids], at) => ({ group: at === 0 ? group : '', type, ids })),
   )
+  const left = kinds.map(({ group, ids, type }) => [group, String(ids.length), type])
+  const widths = [0, 1, 2].map(column => Math.max(0, ...left.map(row => row[column]?.length ?? 0)) + gap)
+  const room = columns - widths.reduce((sum, width) => sum + width, 0)
+  const rows = left.map((row, at) => [...row, fitting(kinds[at]?.ids ?? [], room)])
   return [
     `Stage ${stage} in ${region} would have ${countOf(count, 'resource')}; nothing was made.`,
     '',
@@ -26,6 +29,15 @@ export function dryRunText({ stage, region, contents, kept, idleCost }: DryRun):
     '',
     idleCostText(idleCost),
   ].join('\n')
+}
+
+function fitting(names: readonly string[], room: number): string {
+  for (let count = names.length; count > 0; count--) {
+    const more = count < names.length ? `, ${names.length - count} more` : ''
+    const text = `${names.slice(0, count).join(', ')}${more}`
+    if (text.length <= room) return text
+  }
+  return ''
 }
 
 export function idleCostText({ dollars, dollarsAtMost, lines, unpriced }: IdleCost): string {

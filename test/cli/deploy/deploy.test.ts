@@ -341,6 +341,24 @@ describe('a dry run', () => {
     assert.ok(found.permissions.includes('kms:CreateKey'))
   })
 
+  test('names every resource, but as many as fit on a terminal, and counts the rest', async t => {
+    const place = await town(t)
+    const ids = Array.from({ length: 9 }, (_, at) => `FunctionNumber${at}`)
+    const found = {
+      ...(await dryRun(place.options, place.parts)),
+      contents: [{ group: 'functions', types: { 'Lambda::Function': ids }, count: ids.length }],
+    }
+    assert.match(dryRunText(found), /FunctionNumber0, .*FunctionNumber8$/m)
+    for (const [columns, shown] of [
+      [80, /9 {2}Lambda::Function {2}FunctionNumber0, FunctionNumber1, 7 more$/m],
+      [40, /9 {2}Lambda::Function$/m],
+    ] as const) {
+      const text = dryRunText(found, columns)
+      assert.match(text, shown)
+      assert.ok(text.split('\n').every(line => !line.includes('Lambda::') || line.length <= columns))
+    }
+  })
+
   test('says what is wrong with parameters and pipelines all the same', async t => {
     const place = await town(t)
     const options = { ...place.options, params: ['nonsense=1'] }
