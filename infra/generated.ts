@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { MillraceError } from '../shared/errors.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
+import { asWritten } from './as-written.ts'
 import { refuseUnplaceable } from './batch/capacity.ts'
 import { queuesOf } from './batch/queues.ts'
-import { batchResources, type Part } from './batch/resources.ts'
+import { batchResources } from './batch/resources.ts'
 import { blockedSenders, jobsQueueSenders } from './batch/rules.ts'
 import { paramNames, type Settings, settingsFrom } from './batch/settings.ts'
 import { refuseTooLarge } from './limits.ts'
@@ -19,7 +20,7 @@ export interface Packager {
 }
 
 /** Resources and outputs, as one more part of `resources`. */
-export async function batch(packager: Packager): Promise<Part> {
+export async function batch(packager: Packager): Promise<object> {
   const pipelines = builtPipelines()
   const chosen = await settings(packager)
   refuseUnplaceable(pipelines, chosen)
@@ -30,7 +31,7 @@ export async function batch(packager: Packager): Promise<Part> {
     ...sourceBucketResources(pipelines),
     ...scheduleResources(pipelines, chosen.stage),
   })
-  return part
+  return written(part)
 }
 
 /** The same, of the network; none where it is there already. */
@@ -40,12 +41,13 @@ export async function network(packager: Packager): Promise<object> {
 
 /** The same, of buckets that users name; nothing where they name none. */
 export function sourceBuckets(): object {
-  return { Resources: sourceBucketResources(builtPipelines()) }
+  return written({ Resources: sourceBucketResources(builtPipelines()) })
 }
 
 /** The same, of schedules; nothing where no pipeline has one. */
 export async function schedules({ resolveVariable }: Packager): Promise<object> {
-  return { Resources: scheduleResources(builtPipelines(), String(await resolveVariable('sls:stage'))) }
+  const stage = String(await resolveVariable('sls:stage'))
+  return written({ Resources: scheduleResources(builtPipelines(), stage) })
 }
 
 /** Arns of the rules that may put Batch's words into the queue of jobs. */
@@ -57,6 +59,8 @@ export async function jobsQueueRules(packager: Packager): Promise<object[]> {
 export async function queueBlockedRules(packager: Packager): Promise<object[]> {
   return blockedSenders(queuesOf(builtPipelines(), await settings(packager)))
 }
+
+const written = (part: object): object => asWritten(part) as object
 
 async function settings({ resolveVariable }: Packager): Promise<Settings> {
   const params = paramNames.map(async name => [name, await resolveVariable(`param:${name}`)])
