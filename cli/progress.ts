@@ -36,7 +36,7 @@ const toldWithinMs = 15_000
 
 /**
  * Follows a run until it is no longer open; with a stack of our own, until people were told too. Shows nothing where
- * `quiet`; rewrites one line on a terminal, else adds one every two seconds.
+ * `quiet`; rewrites one line on a terminal, else adds one every two seconds if it differs from the one before.
  */
 export async function followRun(
   world: World,
@@ -116,7 +116,7 @@ export function progressText(shown: Snapshot): string {
   const speed = elapsedMs > 0 ? `${bytesText((bytesDone / elapsedMs) * 1000)}/s` : ''
   return [
     `${bar} ${Math.floor(done * 100)}%`,
-    run.round > 0 ? `round ${run.round}${stageWords[stageOf(run)]}` : run.state.toLowerCase(),
+    roundText(run),
     states.join(', '),
     `${countText(records)} records${rejected > 0 ? ` (${countText(rejected)} rejected)` : ''}`,
     `${bytesText(bytesDone)} of ${bytesText(bytes)}, ${speed}${eta}`,
@@ -125,21 +125,32 @@ export function progressText(shown: Snapshot): string {
     .join(' · ')
 }
 
+function roundText(run: RunRecord): string {
+  if (run.round === 0) return run.state.toLowerCase()
+  const waiting = run.state === RunState.WAITING ? ', waiting for its time' : ''
+  return `round ${run.round}${stageWords[stageOf(run)]}${waiting}`
+}
+
 function display(world: World): { update: (snapshot: Snapshot) => void; done: () => void } {
   const terminal = process.stderr.isTTY === true
   const rewrite = createLogUpdate(process.stderr)
   let saidAt = -plainEveryMs
   let last = ''
-  const update = (shown: Snapshot): void => {
-    last = progressText(shown)
-    if (terminal) rewrite(styleText('cyan', last))
-    if (terminal || world.clock.now() - saidAt < plainEveryMs) return
+  let said = ''
+  const say = (): void => {
+    if (last === said) return
+    said = last
     saidAt = world.clock.now()
     process.stderr.write(`${last}\n`)
   }
+  const update = (shown: Snapshot): void => {
+    last = progressText(shown)
+    if (terminal) rewrite(styleText('cyan', last))
+    else if (world.clock.now() - saidAt >= plainEveryMs) say()
+  }
   const done = (): void => {
     if (terminal) rewrite.done()
-    else process.stderr.write(`${last}\n`)
+    else say()
   }
   return { update, done }
 }

@@ -1,5 +1,6 @@
 /** `millrace up`: the whole of Millrace on this machine, until Ctrl-C. */
 import { once } from 'node:events'
+import path from 'node:path'
 import { MillraceError } from '../shared/errors.ts'
 import { ownBuckets } from '../shared/source-bucket.ts'
 import type { GlobalOptions } from './options.ts'
@@ -20,6 +21,8 @@ export async function up(options: GlobalOptions & { cores?: number }): Promise<n
     options.cores,
   )
   const { drops, output } = world.config.buckets
+  // The empty key lies right in its bucket.
+  const folderOf = (bucket: string): string => path.dirname(stack.world.objects.pathOf({ bucket, key: '' }))
   const facts = {
     pid: process.pid,
     dataDir: options.dataDir,
@@ -30,15 +33,12 @@ export async function up(options: GlobalOptions & { cores?: number }): Promise<n
   else {
     const rows = [
       ['pipelines', facts.pipelines.join(', ')],
-      [
-        'drops in',
-        `${stack.world.objects.pathOf({ bucket: drops, key: '' })}   (a file copied here by hand is taken at the next start)`,
-      ],
+      ['drops in', `${folderOf(drops)}   (a file copied here by hand is taken at the next start)`],
       ...ownBuckets(world.pipelines).map(bucket => [
         'and in',
-        `${stack.world.objects.pathOf({ bucket, key: '' })}   (stands for your bucket ${bucket})`,
+        `${folderOf(bucket)}   (stands for your bucket ${bucket})`,
       ]),
-      ['output in', stack.world.objects.pathOf({ bucket: output, key: '' })],
+      ['output in', folderOf(output)],
       ['AWS Batch', stack.urls.batch],
       ['Slack sink', stack.urls.slack],
       ['next', 'npx millrace drop <file> --wait   (in another terminal; Ctrl-C here to stop)'],
