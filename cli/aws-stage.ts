@@ -74,8 +74,9 @@ function configOf(options: GlobalOptions, outputs: Map<string, string>): Config 
     bus: output('Bus'),
     jobPrefix: output('JobPrefix'),
     fairShare: outputs.get('FairShare') === 'true',
-    schedulerRoleArn: outputs.get('SchedulerRoleArn') ?? '',
-    busArn: outputs.get('BusArn') ?? '',
+    // A person's command speaks at once: nothing of it waits for a schedule.
+    schedulerRoleArn: '',
+    busArn: '',
     slackSecret: '',
     dataDir: options.dataDir,
     pipelinesDir: options.pipelinesDir,

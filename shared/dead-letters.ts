@@ -3,6 +3,7 @@ import * as z from 'zod'
 import {
   type Envelope,
   isOwnEvent,
+  isScheduledEvent,
   parseJobEnd,
   parseObjectCreated,
   parseOwnEvent,
@@ -95,11 +96,10 @@ export function factsOf(letter: DeadLetter, takers: Takers = nobody): LetterFact
   const record = failureRecord.safeParse(body).data
   const event = tickOf(body) ?? (record ? record.requestPayload : body)
   const known: { function?: FunctionName } = deadLetterQueues[queue]
-  const by = known.function ?? functionOf(record?.requestContext.functionArn ?? attributes.TARGET_ARN)
+  const by = known.function ?? functionOf(record?.requestContext.functionArn ?? attributes.TARGET_ARN, event)
   const error = record ? wordsOf(record.responsePayload) : attributes.ERROR_MESSAGE
   const type = (event as Partial<Envelope> | null | undefined)?.['detail-type']
-  const undelivered =
-    attributes.RETRY_ATTEMPTS === undefined ? receives : Number(attributes.RETRY_ATTEMPTS) + 1
+  const undelivered = Number(attributes.RETRY_ATTEMPTS ?? receives - 1) + 1
   return {
     ...(by === undefined ? {} : { function: by }),
     ...(typeof type === 'string' ? { event: type } : {}),
@@ -177,14 +177,14 @@ function dropSubject(event: unknown, { pipelines, dropsBucket }: Takers): Subjec
   return { key: source.key, pipeline, runId: runIdOf(pipeline, source, identity) }
 }
 
-function functionOf(arn: string | undefined): FunctionName | undefined {
+function functionOf(arn: string | undefined, event: unknown): FunctionName | undefined {
+  if (isScheduledEvent(event)) return 'reconcile'
   const [, name] = /:function:(?:[A-Za-z0-9_-]*-)?([a-z]+)(?::|$)/.exec(arn ?? '') ?? []
   return functionNames.find(one => one === name)
 }
 
 function wordsOf(response: z.output<typeof failureRecord>['responsePayload']): string | undefined {
-  const words = [response?.errorType, response?.errorMessage].filter(Boolean).join(': ')
-  return words === '' ? undefined : words
+  return [response?.errorType, response?.errorMessage].filter(Boolean).join(': ') || undefined
 }
 
 function firstLine(words: string): string {

@@ -169,6 +169,11 @@ export function isOwnEvent(event: unknown): boolean {
   return (event as { source?: unknown } | null)?.source === ownSource
 }
 
+/** What Scheduler sends to a function whose schedule says nothing of its own. */
+export function isScheduledEvent(event: unknown): boolean {
+  return (event as { source?: unknown } | null)?.source === 'aws.scheduler'
+}
+
 export type OwnDetail = z.output<typeof own>['detail']
 
 /** Errors: MALFORMED. */

@@ -61,16 +61,11 @@ describe('the template', () => {
     for (const [id, { Tags = [] }] of roles()) assert.deepEqual(Tags, [], id)
   })
 
-  it('tells a CLI where everything is', () => {
-    for (const output of [
-      'Table',
-      'DropsBucket',
-      'StateBucket',
-      'OutputBucket',
-      'Bus',
-      'JobPrefix',
-      'FairShare',
-    ]) {
+  it('tells a CLI where everything is that it asks for', async () => {
+    const source = await readFile(path.resolve(import.meta.dirname, '../../cli/aws-stage.ts'), 'utf8')
+    const asked = [...source.matchAll(/\boutput(?:s\.get)?\('(\w+)'\)/g)].map(([, name = '']) => name)
+    assert.ok(asked.length >= 9)
+    for (const output of asked) {
       assert.ok(template.Outputs[output]?.Value, output)
     }
   })

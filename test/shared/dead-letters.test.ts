@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import path from 'node:path'
 import { test } from 'node:test'
+import { scheduledEvent } from '../../local/events/envelope.ts'
 import { readWiring } from '../../local/serverless/file.ts'
 import { localConfig } from '../../shared/config.ts'
 import { type DeadLetter, deadLetterQueues, factsOf } from '../../shared/dead-letters.ts'
@@ -105,6 +106,13 @@ test('a letter that is no JSON, or JSON of another shape, still has its queue an
     })
     assert.equal(factsOf(letter('FunctionsDlq', body)).wayBack.to, 'unknown')
   }
+})
+
+test('a tick of reconcile that Scheduler could not deliver is told from a stranger, and need not go back', () => {
+  const { function: by, wayBack } = factsOf(letter('FunctionsDlq', scheduledEvent('reconcile', 0)))
+  assert.deepEqual([by, wayBack.to], ['reconcile', 'nowhere'])
+  const stranger = { ...scheduledEvent('reconcile', 0), source: 'another.team' }
+  assert.equal(factsOf(letter('FunctionsDlq', stranger)).wayBack.to, 'unknown')
 })
 
 test('a tick that Scheduler could not send, or that partition failed on, tells its run and goes back', () => {
