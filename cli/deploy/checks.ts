@@ -28,6 +28,11 @@ export interface Ready {
   offer: Looked
 }
 
+export const regionFault: Fault = {
+  fault: 'no Region is set',
+  remedy: 'Add `--region eu-central-1`, or set AWS_REGION.',
+}
+
 export const packager = 'node_modules/serverless/bin/serverless.js'
 
 /** What can be known on this machine alone. */
@@ -65,7 +70,16 @@ export async function checked(options: DeployOptions, parts: Parts): Promise<Rea
   return { pipelines, ...account }
 }
 
-function stageFaults({ stage }: DeployOptions): Fault[] {
+export function stageFaults({ stage }: Pick<DeployOptions, 'stage'>): Fault[] {
+  if (stage.endsWith('-image')) {
+    const other = stage.replace(/-image$/, '')
+    return [
+      {
+        fault: `stack ${stackName(stage)} would be the one that holds the images of stage ${other}`,
+        remedy: 'Give the stage a name that does not end in -image.',
+      },
+    ]
+  }
   if (stage !== localStage) return []
   return [
     {
@@ -82,6 +96,13 @@ function paramFaults({ params }: DeployOptions, root: string): Fault[] {
     const [name = ''] = param.split('=')
     if (!param.includes('='))
       return [{ fault: `--param ${param} is not name=value`, remedy: 'Give both: `--param maxvCpus=64`.' }]
+    if (/[\r\n]/.test(param) || param.trim() !== param || param.endsWith('='))
+      return [
+        {
+          fault: `--param ${name} has no value, or one with a line break or a space at its end`,
+          remedy: 'The packager would cut it short. Leave it out for the default.',
+        },
+      ]
     if (known.includes(name)) return []
     return [{ fault: `--param ${param} names no parameter`, remedy: `There are ${known.join(', ')}.` }]
   })
@@ -123,11 +144,7 @@ async function lookAtAccount(
   pipelines: readonly Pipeline[],
 ): Promise<Account | { faults: Fault[] }> {
   const region = await regionOf(options, parts)
-  if (region === undefined) {
-    return {
-      faults: [{ fault: 'no Region is set', remedy: 'Add `--region eu-central-1`, or set AWS_REGION.' }],
-    }
-  }
+  if (region === undefined) return { faults: [regionFault] }
   const clients = parts.clients(region)
   try {
     const registry = await registryOf(clients.ecr)
@@ -144,7 +161,10 @@ async function lookAtAccount(
 }
 
 /** The packager reads no profile for it, so it is told; and the two cannot differ. */
-async function regionOf({ region }: DeployOptions, parts: Parts): Promise<string | undefined> {
+export async function regionOf(
+  { region }: Pick<DeployOptions, 'region'>,
+  parts: Parts,
+): Promise<string | undefined> {
   if (region !== undefined) return region
   return parts
     .clients(undefined)
@@ -164,7 +184,7 @@ async function stacksOf(
   }
 }
 
-function accountFault(error: Error): Fault {
+export function accountFault(error: Error): Fault {
   const otherwise = 'Check the credentials: `aws sso login`, AWS_PROFILE, or AWS_ACCESS_KEY_ID; and --region.'
   return { fault: `AWS says ${error.name}: ${error.message}`, remedy: remedyOf(error) ?? otherwise }
 }

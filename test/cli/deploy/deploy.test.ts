@@ -251,6 +251,24 @@ describe('before anything is done', () => {
     await deploy({ ...options, params: [] }, place.parts)
   })
 
+  test('a stage cannot be called as the stack with the images of another one', async t => {
+    const place = await town(t)
+    const options = { ...place.options, stage: 'prod-image' }
+    assert.match((await refused({ ...place, options })).message, /holds the images of stage prod/)
+    assert.deepEqual(changes(place), [])
+    await deploy({ ...options, stage: 'image-prod' }, place.parts)
+  })
+
+  test('values that the packager would cut short are refused', async t => {
+    const place = await town(t)
+    for (const param of ['slackSecret=one\ntwo', 'slackSecret=one ', 'slackSecret=']) {
+      const options = { ...place.options, params: [param] }
+      assert.match((await refused({ ...place, options })).message, /--param slackSecret has no value/)
+    }
+    assert.deepEqual(changes(place), [])
+    await deploy({ ...place.options, params: [`slackSecret=a,b"c;d' e`] }, place.parts)
+  })
+
   test('credentials that may not are told from none', async t => {
     const place = await town(t)
     place.failing.add('GetAuthorizationTokenCommand')
