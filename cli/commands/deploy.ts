@@ -1,4 +1,5 @@
 /** The command that makes a stage in AWS. */
+import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { type Builder, builders } from '../deploy/options.ts'
 import { globalOptions } from '../options.ts'
@@ -53,7 +54,11 @@ export function addDeploy(program: Command, done: Done): void {
       const options = { stage, pipelinesDir, params, builder, ...(region === undefined ? {} : { region }) }
       // SDK clients that no other command needs.
       const { sayDeployed, sayDryRun } = await import('../deploy/main.ts')
-      await (own.dryRun ? sayDryRun(options, json) : sayDeployed(options, json, own.yes))
+      const { alone } = await import('../deploy/turn.ts')
+      const checkout = resolve(import.meta.dirname, '..', '..')
+      await alone(checkout, () =>
+        own.dryRun ? sayDryRun(options, json) : sayDeployed(options, json, own.yes),
+      )
       done(0)
     })
 }
