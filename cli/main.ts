@@ -9,6 +9,7 @@ import { addDrop } from './commands/drop.ts'
 import { addInit } from './commands/init.ts'
 import { addLoad } from './commands/load.ts'
 import { addReject } from './commands/reject.ts'
+import { addRemove } from './commands/remove.ts'
 import { addRuns } from './commands/runs.ts'
 import { addSimulate } from './commands/simulate.ts'
 import { addStack } from './commands/stack.ts'
@@ -63,6 +64,7 @@ export function build(done: Done): Command {
   addReject(program, done)
   addDlq(program, done)
   addDeploy(program, done)
+  addRemove(program, done)
   addSimulate(program, done)
   return program
 }

@@ -50,8 +50,7 @@ export const failureRules = {
     beyond: 'nothing',
     breaks: false,
     words: 'the container could not be started or inspected',
-    remedy:
-      'Check that the image and every one of job.secrets exist, and that the execution role may read them, then retry the run.',
+    remedy: 'Check that image and secrets exist and that the execution role may read them, then retry.',
   },
   UNSCHEDULABLE: {
     costsAttempt: true,

@@ -119,7 +119,10 @@ function failedStep(what: string, done: readonly string[], cause: unknown): Mill
 }
 
 /** In a process of its own, as `npm run build` does it. */
-export async function buildFunctions({ pipelinesDir }: DeployOptions, { root, env }: Parts): Promise<void> {
+export async function buildFunctions(
+  { pipelinesDir }: Pick<DeployOptions, 'pipelinesDir'>,
+  { root, env }: Parts,
+): Promise<void> {
   const args = [path.join(root, 'build.ts'), '--pipelines', pipelinesDir]
   const { code, said } = await run({ program: process.execPath, args, cwd: root, env })
   if (code === 0) return

@@ -8,7 +8,8 @@ import { dryRun } from './dry-run.ts'
 import { offerClients } from './offer/clients.ts'
 import type { DeployOptions } from './options.ts'
 import { awsClients, type Parts } from './parts.ts'
-import { deployedText, dryRunText } from './words.ts'
+import { type RemoveOptions, remove } from './remove.ts'
+import { deployedText, dryRunText, removedText } from './words.ts'
 
 export async function sayDryRun(options: DeployOptions, json: boolean): Promise<void> {
   const found = await dryRun(options, parts(true))
@@ -21,6 +22,12 @@ export async function sayDeployed(options: DeployOptions, json: boolean, yes: bo
   const { pipelines, ...facts } = deployed
   const object = { ...facts, pipelines: pipelines.map(({ name }) => name) }
   process.stdout.write(`${json ? JSON.stringify(object) : deployedText(deployed)}\n`)
+}
+
+export async function sayRemoved(options: RemoveOptions, json: boolean, yes: boolean): Promise<void> {
+  const removed = await remove(options, parts(yes))
+  if (removed === undefined) return void process.stderr.write('nothing was done\n')
+  process.stdout.write(`${json ? JSON.stringify(removed) : removedText(removed)}\n`)
 }
 
 function parts(yes: boolean): Parts {

@@ -4,6 +4,7 @@ import type { Deployed } from './deploy.ts'
 import type { DryRun } from './dry-run.ts'
 import type { IdleCost } from './idle-cost.ts'
 import { pricesOf } from './prices.ts'
+import type { Removed } from './remove.ts'
 
 const gap = 2
 
@@ -73,6 +74,13 @@ export function deployedText({ stage, region, image, outputs, pipelines }: Deplo
     ['look', `AWS_REGION=${region} npx millrace runs --stage ${stage}`],
   ]
   return `Stage ${stage} is deployed in ${region}.\n\n${tableText(rows)}`
+}
+
+/** What is left, and where it is written how to be rid of that too. */
+export function removedText({ stage, region, kept }: Removed): string {
+  const rows = Object.entries(kept)
+  const left = rows.length === 0 ? '' : `\n\nKept (docs/deploy.md, "Remove"):\n${tableText(rows)}`
+  return `Stage ${stage} is removed from ${region}.${left}`
 }
 
 function dashboardUrl(stage: string, region: string): string {
