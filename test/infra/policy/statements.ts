@@ -65,12 +65,15 @@ function alternatives(condition: Record<string, Record<string, string | string[]
   )
 }
 
-/** `*` is any run of characters, `?` any one. Source: IAM user guide, policy elements: Resource. */
+/** Of a policy's variables, those that stand for a character which else means something. */
+const patternParts = /\$\{([*?$])\}|[\s\S]/g
+
+/** `*` is any run of characters, `?` any one. Source: IAM user guide, policy elements: Resource, and variables. */
 export function matches(pattern: string, text: string): boolean {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, String.raw`\$&`)
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.')
+  const source = pattern.replace(patternParts, (part, plain?: string) => {
+    if (plain === undefined && (part === '*' || part === '?')) return part === '*' ? '.*' : '.'
+    return (plain ?? part).replace(/[.+^${}()|[\]\\*?]/, String.raw`\$&`)
+  })
   return new RegExp(`^${source}$`, 's').test(text)
 }
 
