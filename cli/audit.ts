@@ -10,7 +10,7 @@ import { EventType } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { auditObjects } from './audit/objects.ts'
 import { awaitRuns, choosePipeline, type Dropped, refuseStale } from './drop.ts'
-import type { GlobalOptions } from './options.ts'
+import { type GlobalOptions, stageOption } from './options.ts'
 import { openStage } from './stage.ts'
 import { bytesText, countOf, countText, tableText } from './words.ts'
 
@@ -154,7 +154,7 @@ function namedText(standing: Standing, tally: Tally, shown: readonly Finding[]):
 }
 
 function nextText({ pipeline, tally, dropped }: Audited, { config }: World): string {
-  const stage = config.stage === 'local' ? '' : ` --stage ${config.stage}`
+  const stage = stageOption(config.stage)
   const left = tally.missing.objects - dropped.length
   const lines = [
     left > 0 && dropped.length === 0

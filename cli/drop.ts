@@ -14,7 +14,7 @@ import { sourceBucket } from '../shared/source-bucket.ts'
 import { RunState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
 import { unreadable } from './look.ts'
-import type { GlobalOptions } from './options.ts'
+import { type GlobalOptions, stageOption } from './options.ts'
 import { followRun } from './progress.ts'
 import { loadRunRecord, type RunReport, reportOf } from './report.ts'
 import { type OpenStage, openStage } from './stage.ts'
@@ -54,9 +54,9 @@ export async function dropFiles(files: string[], options: DropOptions): Promise<
     for (const file of files) dropped.push(await dropOne(opened.world, file, options))
     const { schedule } = choosePipeline(opened.world.pipelines, options.pipeline).source
     const now = opened.world.clock.now()
-    if (schedule) for (const one of dropped) sayWaiting(one, schedule, now, options.json)
+    if (schedule) for (const one of dropped) sayWaiting(one, schedule, now, options)
     else if (wait) exitCode = (await awaitRuns(opened, dropped, options)) ? 0 : 1
-    else for (const one of dropped) sayDropped(one, options.json)
+    else for (const one of dropped) sayDropped(one, options)
   } finally {
     await opened.close()
   }
@@ -133,10 +133,10 @@ export function refuseStale(
   )
 }
 
-export function sayDropped(dropped: Dropped, json: boolean): void {
+export function sayDropped(dropped: Dropped, { json, stage }: Pick<GlobalOptions, 'json' | 'stage'>): void {
   if (json) return void process.stdout.write(`${JSON.stringify(dropped)}\n`)
   process.stdout.write(`dropped s3://${dropped.bucket}/${dropped.key}\nrun     ${dropped.runId}\n`)
-  process.stdout.write(`follow  npx millrace show ${dropped.runId}\n`)
+  process.stdout.write(`follow  npx millrace show ${dropped.runId}${stageOption(stage)}\n`)
 }
 
 /** @returns whether all of them SUCCEEDED */
@@ -154,7 +154,9 @@ export async function awaitRuns(
     if (!json && runId !== one.runId) process.stderr.write(`${await otherRunWords(opened.world, runId)}\n`)
     const run = await followRun(opened.world, runId, json, opened)
     const report: RunReport = await reportOf(opened.world, run, opened.place)
-    process.stdout.write(json ? `${JSON.stringify(report)}\n` : summaryText(report))
+    process.stdout.write(
+      json ? `${JSON.stringify(report)}\n` : summaryText(report, opened.world.config.stage),
+    )
     succeeded &&= run.state === RunState.SUCCEEDED
   }
   return succeeded

@@ -44,7 +44,7 @@ export async function loadObjects(options: LoadOptions): Promise<number> {
     const ref = { bucket: world.config.buckets.drops, key }
     const dropped = await putDrop(world, pipeline, ref, body, options.partitionBytes)
     if (options.wait || stack !== undefined) return (await awaitRuns(opened, [dropped], options)) ? 0 : 1
-    sayDropped(dropped, options.json)
+    sayDropped(dropped, options)
     return 0
   } finally {
     await opened.close()

@@ -12,6 +12,11 @@ export interface GlobalOptions {
 
 export const localStage = 'local'
 
+/** What a command that is given to a person to type needs behind it, to mean the same stage. */
+export function stageOption(stage: string): string {
+  return stage === localStage ? '' : ` --stage ${stage}`
+}
+
 export function addGlobalOptions(command: Command): Command {
   return command
     .option('--stage <name>', 'local (this machine), or the stage of a deployed stack', localStage)

@@ -131,7 +131,7 @@ async function dropAll(opened: OpenStage, replay: Replay, options: ReplayOptions
     await world.records.update(recordKeys.run(run.runId), { append: { replayedBy: [entry] } })
   }
   if (options.wait || stack !== undefined) return (await awaitRuns(opened, dropped, options)) ? 0 : 1
-  for (const one of dropped) sayDropped(one, options.json)
+  for (const one of dropped) sayDropped(one, options)
   return 0
 }
 

@@ -9,7 +9,7 @@ import { fromItem, type Lane, type PartitionRecord, type RunRecord } from '../sh
 import { failureGroups } from '../shared/slack/failure-groups.ts'
 import { PartitionState, RunState } from '../shared/vocabulary.ts'
 import type { World } from '../shared/world.ts'
-import type { GlobalOptions } from './options.ts'
+import { type GlobalOptions, stageOption } from './options.ts'
 import { followRun, progressText, snapshot } from './progress.ts'
 import { firstRejects, rejectsText } from './rejects.ts'
 import { loadRunRecord, reportOf, runLine } from './report.ts'
@@ -84,10 +84,10 @@ export async function showRun(runId: string, options: GlobalOptions & { all: boo
       return 0
     }
     if (isOpen(run.state)) process.stdout.write(`${progressText(await snapshot(world, run))}\n`)
-    process.stdout.write(summaryText(report))
+    process.stdout.write(summaryText(report, options.stage))
     process.stdout.write(rejectsText(rejected, report.recordsRejected))
     process.stdout.write(partitionsText(partitions, options.all))
-    for (const command of nextOf(report)) process.stdout.write(`\n${command}\n`)
+    for (const command of nextOf(report, options.stage)) process.stdout.write(`\n${command}\n`)
   } finally {
     await close()
   }
@@ -148,7 +148,7 @@ export async function cancel(
 ): Promise<number> {
   const act = (world: World): Promise<RunRecord> => cancelRun(world, runId, options.reason)
   const words = ({ stopping }: RunRecord): string =>
-    `${runId} is being stopped: ${stopping?.words}\nGo on with: npx millrace retry ${runId}`
+    `${runId} is being stopped: ${stopping?.words}\nGo on with: npx millrace retry ${runId}${stageOption(options.stage)}`
   return askAndFollow(options, { act, words, wanted: [RunState.CANCELLED] })
 }
 
@@ -170,7 +170,7 @@ async function askAndFollow(
     if (!wait) return 0
     const ended = await followRun(world, run.runId, options.json, opened)
     const report = await reportOf(world, ended, opened.place)
-    process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : summaryText(report))
+    process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : summaryText(report, options.stage))
     return asked.wanted.includes(ended.state) ? 0 : 1
   } finally {
     await opened.close()

@@ -4,12 +4,14 @@ import { can } from '../shared/lifecycle.ts'
 import { taskName } from '../shared/stages.ts'
 import { RunState } from '../shared/vocabulary.ts'
 import { driftText } from './layout-words.ts'
+import { stageOption } from './options.ts'
 import type { RunReport } from './report.ts'
 import { bytesText, countOf, countText, tableText } from './words.ts'
 
 const listedMax = 10
 
-export function summaryText(report: RunReport): string {
+/** @param stage where the run is; commands to go on with name it */
+export function summaryText(report: RunReport, stage: string): string {
   const rows: string[][] = [
     ['run', report.runId],
     ['pipeline', report.pipeline],
@@ -34,7 +36,7 @@ export function summaryText(report: RunReport): string {
           ['remedy', report.failure.remedy],
         ]
       : []),
-    ...nextOf(report).map(command => ['go on', command]),
+    ...nextOf(report, stage).map(command => ['go on', command]),
   ]
   return `${tableText(rows)}\n`
 }
@@ -61,14 +63,14 @@ function tableOf({ outputs, runId }: RunReport): string[][] {
 const noRetryHeals: readonly string[] = ['BAD_INPUT', 'SOURCE_CHANGED'] satisfies FailureCode[]
 
 /** The command that gets a run further that was not published; none where only another drop does. */
-export function nextOf({
-  runId,
-  status,
-  failure,
-}: Pick<RunReport, 'runId' | 'status' | 'failure'>): string[] {
+export function nextOf(
+  { runId, status, failure }: Pick<RunReport, 'runId' | 'status' | 'failure'>,
+  stage: string,
+): string[] {
   if (can.retry(status) !== true) return []
-  if (failure?.code === 'BAD_INPUT') return [`npx millrace reject list ${runId}`]
-  return failure && noRetryHeals.includes(failure.code) ? [] : [`npx millrace retry ${runId}`]
+  const run = `${runId}${stageOption(stage)}`
+  if (failure?.code === 'BAD_INPUT') return [`npx millrace reject list ${run}`]
+  return failure && noRetryHeals.includes(failure.code) ? [] : [`npx millrace retry ${run}`]
 }
 
 function retryText({ partition, round, code, reason }: RunReport['retries'][number]): string {

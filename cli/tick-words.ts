@@ -1,7 +1,9 @@
 /** When a pipeline takes what has come, in words. */
+
 import { isoTime } from '../shared/clock.ts'
 import { nextTick, rateMs, type Schedule } from '../shared/schedule.ts'
 import type { Dropped } from './drop.ts'
+import { type GlobalOptions, stageOption } from './options.ts'
 
 /** The next times of a cron, as ISO 8601; none of a rate: only Scheduler knows from when it counts. */
 export function nextTicks(schedule: Schedule, now: number, count: number): string[] {
@@ -24,11 +26,16 @@ export function scheduleText(schedule: Schedule, now: number, count = 3): string
 }
 
 /** Of a drop that starts no run of its own. */
-export function sayWaiting(dropped: Dropped, schedule: Schedule, now: number, json: boolean): void {
+export function sayWaiting(
+  dropped: Dropped,
+  schedule: Schedule,
+  now: number,
+  { json, stage }: Pick<GlobalOptions, 'json' | 'stage'>,
+): void {
   const { runId: _, ...place } = dropped
   const [next = null] = nextTicks(schedule, now, 1)
   if (json) return void process.stdout.write(`${JSON.stringify({ ...place, schedule, nextTick: next })}\n`)
   process.stdout.write(`dropped s3://${dropped.bucket}/${dropped.key}\n`)
   process.stdout.write(`waits   for the schedule of ${dropped.pipeline}, ${scheduleText(schedule, now, 1)}\n`)
-  process.stdout.write(`or now  npx millrace tick ${dropped.pipeline}\n`)
+  process.stdout.write(`or now  npx millrace tick ${dropped.pipeline}${stageOption(stage)}\n`)
 }

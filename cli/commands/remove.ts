@@ -1,4 +1,5 @@
 /** The command that takes a stage out of AWS again. */
+import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { globalOptions } from '../options.ts'
 import type { Done } from './done.ts'
@@ -24,7 +25,8 @@ export function addRemove(program: Command, done: Done): void {
       const options = { stage, pipelinesDir, ...(region === undefined ? {} : { region }) }
       // SDK clients that no other command needs.
       const { sayRemoved } = await import('../deploy/main.ts')
-      await sayRemoved(options, json, yes)
+      const { alone } = await import('../deploy/turn.ts')
+      await alone(resolve(import.meta.dirname, '..', '..'), () => sayRemoved(options, json, yes))
       done(0)
     })
 }

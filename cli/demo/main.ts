@@ -34,7 +34,7 @@ export async function demo(options: GlobalOptions): Promise<number> {
     const run = await followRun(world, await registered(world, dropped), false, started)
     say('done', `in ${durationText(world.clock.now() - beganAt)}\n`)
     const report = await reportOf(world, run, place)
-    process.stdout.write(summaryText(report))
+    process.stdout.write(summaryText(report, localStage))
     const slack = stack.sink.messages().slice(told)
     saySlack(slack)
     const answers =
