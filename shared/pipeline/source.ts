@@ -16,6 +16,8 @@ export const prefix = z
   .string()
   .min(1)
   .max(512)
+  // Half of what S3 takes: behind it come a run, folders and a file.
+  .refine(text => Buffer.byteLength(text) <= 512, { error: 'must be at most 512 bytes of UTF-8' })
   .refine(text => !text.startsWith('/'), { error: 'must not start with a slash' })
   .refine(text => text.endsWith('/'), { error: 'must end with a slash' })
 

@@ -49,6 +49,11 @@ describe('a pipeline', () => {
 
   for (const [what, more, path] of [
     ['an unknown key', { retries: 3 }, 'retries'],
+    [
+      'a prefix of more bytes than leave room for a key',
+      { output: { prefix: `${'é'.repeat(300)}/` } },
+      'output.prefix',
+    ],
     ['a prefix without its slash', { output: { prefix: 'curated' } }, 'output.prefix'],
     ['a prefix among the manifests', { source: { prefix: '_manifests/a/', format: 'csv' } }, 'source.prefix'],
     ['no prefix in the drops bucket', { source: { prefix: '', format: 'csv' } }, 'source.prefix'],
