@@ -9,7 +9,7 @@ import {
   type Takers,
 } from '../shared/dead-letters.ts'
 import type { World } from '../shared/world.ts'
-import { type GlobalOptions, localStage } from './options.ts'
+import { type GlobalOptions, localStage, stageOption } from './options.ts'
 import { type OpenStage, openStage } from './stage.ts'
 import { countOf, durationText, tableText } from './words.ts'
 
@@ -30,7 +30,7 @@ export async function listDeadLetters(options: DlqOptions): Promise<number> {
     const letters = await lettersOf(await deadLettersOf(options, opened), options)
     const now = world.clock.now()
     if (options.json) for (const one of letters) sayLine(lineOf(one, takersOf(world), now))
-    else process.stdout.write(lettersText(letters, takersOf(world), now, options.max))
+    else process.stdout.write(lettersText(letters, takersOf(world), now, options))
     return 0
   } finally {
     await close()
@@ -100,7 +100,12 @@ function sayLine(line: Record<string, unknown>): void {
   process.stdout.write(`${JSON.stringify(line)}\n`)
 }
 
-function lettersText(letters: readonly DeadLetter[], takers: Takers, now: number, max: number): string {
+function lettersText(
+  letters: readonly DeadLetter[],
+  takers: Takers,
+  now: number,
+  { max, stage }: Pick<DlqOptions, 'max' | 'stage'>,
+): string {
   if (letters.length === 0) return 'Nothing was given up on.\n'
   const rows = letters.map(letter => {
     const facts = factsOf(letter, takers)
@@ -112,7 +117,7 @@ function lettersText(letters: readonly DeadLetter[], takers: Takers, now: number
   const header = ['QUEUE', 'AGE', 'TRIES', 'FUNCTION', 'EVENT', 'RUN', 'PIPELINE', 'ERROR']
   const full = deadLetterQueueNames.some(name => letters.filter(({ queue }) => queue === name).length >= max)
   const more = full ? `There may be more: --max says how many of a queue are looked at.\n` : ''
-  return `${tableText([header, ...rows])}\n${more}\nnpx millrace dlq redrive\n`
+  return `${tableText([header, ...rows])}\n${more}\nnpx millrace dlq redrive${stageOption(stage)}\n`
 }
 
 function redrivenText(redriven: readonly Redriven[], dryRun: boolean, waiting: boolean): string {
@@ -121,9 +126,9 @@ function redrivenText(redriven: readonly Redriven[], dryRun: boolean, waiting: b
   const lines = [
     `${countOf(back, 'message')} ${dryRun ? 'would be put' : 'put'} back where ${back === 1 ? 'it' : 'they'} came from`,
     ...(done > 0
-      ? [`${countOf(done, 'message')} need no way back: a later reconcile has done the same`]
+      ? [`${countOf(done, 'message')} without need of a way back: a later reconcile has done the same`]
       : []),
-    ...(left > 0 ? [`${countOf(left, 'message')} left where it is: no event of ours`] : []),
+    ...(left > 0 ? [`${countOf(left, 'message')} left in place: no event of ours`] : []),
     ...(waiting && back > 0 && !dryRun ? ['No stack is up: `npx millrace up` takes it from here.'] : []),
   ]
   return `${lines.join('\n')}\n`
