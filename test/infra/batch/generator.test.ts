@@ -55,7 +55,9 @@ describe('the Batch of a stage', () => {
 
   it('changes instances in place; of Fargate it says nothing that Batch would refuse in an update', () => {
     const environments = ofType(generated(), 'AWS::Batch::ComputeEnvironment')
-    const onFargate = environments.filter(one => /^FARGATE/.test(String(at(one, 'ComputeResources.Type'))))
+    const onFargate = environments.filter(one =>
+      String(at(one, 'ComputeResources.Type')).startsWith('FARGATE'),
+    )
     assert.equal(onFargate.length, 4)
     // What UpdateComputeEnvironment refuses of Fargate, by its own words.
     const refused = [
