@@ -4,15 +4,13 @@ import path from 'node:path'
 import { MillraceError } from '../shared/errors.ts'
 import type { Pipeline } from '../shared/pipeline.ts'
 import { asWritten } from './as-written.ts'
-import { refuseUnplaceable } from './batch/capacity.ts'
 import { queuesOf } from './batch/queues.ts'
-import { batchResources } from './batch/resources.ts'
 import { blockedSenders, jobsQueueSenders } from './batch/rules.ts'
 import { paramNames, type Settings, settingsFrom } from './batch/settings.ts'
-import { refuseTooLarge } from './limits.ts'
 import { networkResources } from './network/resources.ts'
 import { scheduleResources } from './schedules.ts'
 import { sourceBucketResources } from './source-buckets.ts'
+import { batchPart } from './stage-parts.ts'
 
 /** As the packager hands it to a function of a file: `resolveVariable('param:image')`. */
 export interface Packager {
@@ -21,17 +19,7 @@ export interface Packager {
 
 /** Resources and outputs, as one more part of `resources`. */
 export async function batch(packager: Packager): Promise<object> {
-  const pipelines = builtPipelines()
-  const chosen = await settings(packager)
-  refuseUnplaceable(pipelines, chosen)
-  const part = batchResources(pipelines, chosen)
-  refuseTooLarge({
-    ...part.Resources,
-    ...networkResources(chosen.network),
-    ...sourceBucketResources(pipelines),
-    ...scheduleResources(pipelines, chosen.stage),
-  })
-  return written(part)
+  return written(batchPart(builtPipelines(), await settings(packager)))
 }
 
 /** The same, of the network; none where it is there already. */

@@ -1,6 +1,6 @@
 /** What parameters and pipelines would be refused for when they are packaged, told before anything is made. Pure. */
-import { refuseUnplaceable } from '../../infra/batch/capacity.ts'
 import { paramNames, settingsFrom } from '../../infra/batch/settings.ts'
+import { batchPart } from '../../infra/stage-parts.ts'
 import { valueFaults, valueNames } from '../../infra/values.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
@@ -23,7 +23,7 @@ export function packagingFaults(params: Params, stage: string, pipelines: readon
 
 function stackFaults(params: Params, stage: string, pipelines: readonly Pipeline[]): Fault[] {
   try {
-    refuseUnplaceable(pipelines, settingsFrom({ ...valuesOf(params, paramNames), stage }))
+    batchPart(pipelines, settingsFrom({ ...valuesOf(params, paramNames), stage }))
     return []
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error

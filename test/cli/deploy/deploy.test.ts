@@ -235,20 +235,25 @@ describe('before anything is done', () => {
     await deploy({ ...place.options, params: sound }, place.parts)
   })
 
-  test('a pipeline whose jobs fit into no environment is named', async t => {
+  test('a pipeline whose jobs fit into no environment, or into no role, is named', async t => {
     const place = await town(t)
-    writeFileSync(
-      path.join(place.parts.root, 'pipelines', 'large.ts'),
-      `export default { name: 'large', source: { prefix: 'a/', format: 'ndjson' }, work: { sql: 'SELECT * FROM input' },
-        output: { prefix: 'b/' }, job: { vcpus: 16 } }`,
-    )
-    rmSync(path.join(place.parts.root, 'pipelines', 'not-in-the-image.ts'))
     const pipelinesDir = path.join(place.parts.root, 'pipelines')
+    const write = (name: string, job: object): void => {
+      const text = `export default { name: '${name}', source: { prefix: '${name}/', format: 'ndjson' },
+        work: { sql: 'SELECT * FROM input' }, output: { prefix: 'b/' }, job: ${JSON.stringify(job)} }`
+      writeFileSync(path.join(pipelinesDir, `${name}.ts`), text)
+    }
+    write('large', { vcpus: 16 })
+    rmSync(path.join(pipelinesDir, 'not-in-the-image.ts'))
     const options = { ...place.options, pipelinesDir, params: ['maxvCpusOnDemand=8'] }
     const { message } = await refused({ ...place, options })
     assert.match(message, /large: a job of 16 vCPUs, where .* is 8/)
     assert.deepEqual(changes(place), [])
     await deploy({ ...options, params: [] }, place.parts)
+    const resources = Array.from({ length: 300 }, (_, at) => `arn:aws:s3:::a-bucket-of-somebody-${at}/*`)
+    write('asking', { permissions: [{ actions: ['s3:GetObject'], resources }] })
+    const { message: tooLong } = await refused({ ...place, options: { ...options, params: [] } })
+    assert.match(tooLong, /policies of JobRoleAsking: \d+ characters/)
   })
 
   test('a stage cannot be called as the stack with the images of another one', async t => {
