@@ -71,12 +71,8 @@ function packagesOf(inputs: Metafile['outputs'][string]['inputs']): string[] {
   return [...new Set(names)].toSorted()
 }
 
-/** Names of all pipelines in the folder, each checked as it is at a function's cold start. */
-export async function checkPipelines(pipelinesDir: string): Promise<string[]> {
-  return (await readPipelines(pipelinesDir)).map(({ name }) => name)
-}
-
-async function readPipelines(pipelinesDir: string): Promise<Pipeline[]> {
+/** All pipelines in the folder, each checked as it is at a function's cold start. Errors: as of `bundleFunctions`. */
+export async function readPipelines(pipelinesDir: string): Promise<Pipeline[]> {
   const { outputFiles } = await build({
     ...settings(await sources(pipelinesDir, 'pipelines')),
     entryPoints: [pipelinesSpecifier],

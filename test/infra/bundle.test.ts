@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { type Bundle, bundleFunctions, checkPipelines } from '../../infra/bundle.ts'
+import { type Bundle, bundleFunctions, readPipelines } from '../../infra/bundle.ts'
 import { isError } from '../../shared/errors.ts'
 import type { Pipeline } from '../../shared/pipeline.ts'
 import { type FunctionName, functionNames } from '../../shared/vocabulary.ts'
@@ -134,7 +134,8 @@ describe('bundling the functions', () => {
 
 describe('the pipelines that are compiled in', () => {
   it('can lie in any folder and import the package by its name', async () => {
-    assert.deepEqual(await checkPipelines(pipelinesDir), ['orders', 'visits'])
+    const names = (await readPipelines(pipelinesDir)).map(({ name }) => name)
+    assert.deepEqual(names, ['orders', 'visits'])
   })
 
   it('cannot be invalid: every fault is said before anything is built', async () => {
@@ -142,7 +143,7 @@ describe('the pipelines that are compiled in', () => {
       'bad.ts',
       `export default { name: 'Bad', source: { prefix: 'x/', format: 'csv' }, sql: 1 }`,
     )
-    await assert.rejects(checkPipelines(dir), error => {
+    await assert.rejects(readPipelines(dir), error => {
       assert.ok(isError(error, 'PIPELINE_INVALID'))
       assert.deepEqual(error.faults.map(({ path: where }) => where).toSorted(), [
         'name',
@@ -157,12 +158,12 @@ describe('the pipelines that are compiled in', () => {
   it('cannot share a name', async () => {
     const dir = await folderWith('again.ts', await readFile(path.join(pipelinesDir, 'orders.ts'), 'utf8'))
     await writeFile(path.join(dir, 'orders.ts'), await readFile(path.join(pipelinesDir, 'orders.ts'), 'utf8'))
-    await assert.rejects(checkPipelines(dir), /Two pipelines are named orders/)
+    await assert.rejects(readPipelines(dir), /Two pipelines are named orders/)
   })
 
   it('cannot be none', async () => {
     const empty = await mkdtemp(path.join(scratch, 'empty-'))
-    await assert.rejects(checkPipelines(empty), error => isError(error, 'CONFIG_INVALID'))
+    await assert.rejects(readPipelines(empty), error => isError(error, 'CONFIG_INVALID'))
   })
 })
 
